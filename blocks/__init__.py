@@ -1,0 +1,1 @@
+"""Prefect blocks: typed credentials, and the clients made from them."""

@@ -1,0 +1,1 @@
+"""What is deployed: the supervisor, the schedules, the command line, the demo."""

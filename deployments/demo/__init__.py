@@ -1,0 +1,1 @@
+"""A real login page under a real attack, and the script that plays it."""

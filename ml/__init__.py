@@ -1,0 +1,1 @@
+"""Ranking and triage models. They order and suggest; they never decide."""

@@ -1,0 +1,1 @@
+"""The decision engine: from an incident and its evidence to a plan."""

@@ -1,0 +1,1 @@
+"""Detectors: pure functions from window frames to findings."""

@@ -1,0 +1,42 @@
+"""Findings: what one detector saw in one window. Several findings make an incident."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from spine.ids import FindingId, TenantId, derive
+from spine.incident import IncidentKind
+from spine.severity import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule or detector that fired, with the numbers that made it fire."""
+
+    tenant_id: TenantId
+    kind: IncidentKind
+    detector: str
+    """Stable name, for instance "stuffing_one_address"."""
+    window_start: datetime
+    window_end: datetime
+    n: int
+    """Sample size: events the judgement rests on."""
+    observed: dict[str, float]
+    threshold: dict[str, float]
+    margin: float
+    """observed / threshold of the deciding measure; 1.0 is exactly at the line."""
+    severity: Severity
+    first_event_at: datetime
+    subject: str = "tenant"
+    addresses: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    """User ids as the application gave them; hashed before they leave the database."""
+    synthetic: bool = False
+    drill_id: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def id(self) -> FindingId:
+        """Derived from tenant, detector, subject and window: the same window finds the same id."""
+        return FindingId(
+            derive("finding", self.tenant_id, self.kind.value, self.detector, self.subject, self.window_end)
+        )

@@ -1,0 +1,1 @@
+"""One file per log format: lines in, events out."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: where all state lives."""

@@ -1,0 +1,1 @@
+"""Units of work over domain and store, each retried on its own."""
