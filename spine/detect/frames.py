@@ -1,0 +1,65 @@
+"""The input of every detector: window frames of all tenants, read once per tick.
+
+Detectors are pure functions `(Frames, DetectSettings) -> list[Finding]`. They read nothing else.
+All times are aware UTC (`datetime64[us, UTC]`), all counts int64, all rates per window.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """What the rollups know at `now`.
+
+    tenants: one row per tenant. Columns: tenant_id (str), watermark (last event's occurred_at, NaT = none),
+        history_days (float, age of the oldest event, capped at 28), active_users (int, users with a success
+        in the last 30 days).
+    series: one row per (tenant_id, type) active in 24 h. Columns: tenant_id, type, n_5m, n_15m, n_60m, n_6h,
+        n_24h (int), base_15m, base_60m (float, median of the same hour of week over 28 days scaled to the
+        window; NaN = under 7 days of history).
+    logins: one row per (tenant_id, ip, user_id) with a failed or succeeded login in the last 60 minutes.
+        Columns: tenant_id, ip, user_id, fail_5m, fail_15m, fail_30m, fail_60m, ok_15m, ok_60m (int),
+        first_fail, last_fail, last_ok (datetime, NaT = none), country (str | None), asn (str | None),
+        user_agents (int, distinct), user_agent (str | None, any one of them), synthetic (bool),
+        drill_id (str | None).
+    addresses: one row per (tenant_id, ip) that occurs in `logins` or overflowed. Columns: tenant_id, ip,
+        ever_ok (bool, a login from it ever succeeded for this tenant), first_seen (datetime),
+        failures, successes (int, all time), bucket_level (float), overflowed_at (datetime, NaT = not since
+        it last drained), overflow_n (int, failures since the bucket was last empty),
+        overflow_first (datetime, first of them).
+    unknown: distinct users with a failed login from addresses that never succeeded for their tenant.
+        One row per tenant with any. Columns: tenant_id, users_15m, users_1h, users_6h, users_24h,
+        addresses_1h, addresses_24h, failures_1h, failures_24h (int), and the tenant's own history of the
+        same measure by hour: mean_15m, var_15m, mean_1h, var_1h, mean_6h, var_6h, mean_24h, var_24h
+        (float, NaN = under 7 days).
+    """
+
+    now: datetime
+    tenants: pd.DataFrame
+    series: pd.DataFrame
+    logins: pd.DataFrame
+    addresses: pd.DataFrame
+    unknown: pd.DataFrame
+
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "tenants": ("tenant_id", "watermark", "history_days", "active_users"),
+    "series": ("tenant_id", "type", "n_5m", "n_15m", "n_60m", "n_6h", "n_24h", "base_15m", "base_60m"),
+    "logins": (
+        "tenant_id", "ip", "user_id", "fail_5m", "fail_15m", "fail_30m", "fail_60m", "ok_15m", "ok_60m",
+        "first_fail", "last_fail", "last_ok", "country", "asn", "user_agents", "user_agent", "synthetic", "drill_id",
+    ),
+    "addresses": (
+        "tenant_id", "ip", "ever_ok", "first_seen", "failures", "successes", "bucket_level",
+        "overflowed_at", "overflow_n", "overflow_first",
+    ),
+    "unknown": (
+        "tenant_id", "users_15m", "users_1h", "users_6h", "users_24h", "addresses_1h", "addresses_24h",
+        "failures_1h", "failures_24h", "mean_15m", "var_15m", "mean_1h", "var_1h", "mean_6h", "var_6h",
+        "mean_24h", "var_24h",
+    ),
+}  # fmt: skip
+"""The columns each frame must have; `store.frames` builds them, tests build small ones by hand."""

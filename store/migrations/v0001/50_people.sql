@@ -1,0 +1,80 @@
+-- People are not rows of one tenant: their roles are. '*' = every tenant.
+create table people(
+  id uuid primary key,
+  email text not null unique check (email = lower(email)),
+  name text not null,
+  totp_secret bytea,             -- encrypted (store/secrets.py), never in clear
+  totp_last_step bigint not null default -1,
+  created_at timestamptz not null default now(),
+  disabled_at timestamptz
+);
+create table person_roles(
+  person_id uuid not null references people(id),
+  tenant_id text not null,
+  role text not null,
+  primary key(person_id, tenant_id, role)
+);
+create table person_accounts(
+  provider text not null,        -- 'slack'
+  team_id text not null,
+  account_id text not null,
+  person_id uuid not null references people(id),
+  primary key(provider, team_id, account_id)
+);
+-- attempts at a second factor, for the rate limit (scenario 16)
+create table stepup_attempts(
+  id bigint generated always as identity primary key,
+  person_id uuid not null references people(id),
+  at timestamptz not null,
+  ok boolean not null
+);
+create index stepup_attempts_recent on stepup_attempts(person_id, at);
+create table api_keys(
+  id uuid primary key,
+  tenant_id text not null,
+  name text not null,
+  sha256 bytea not null unique,
+  scopes text[] not null,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz,
+  revoked_at timestamptz
+);
+-- reached by the system role only: who somebody is, is established before a tenant is known
+grant select, insert, update, delete on people, person_roles, person_accounts, stepup_attempts, api_keys to opsspine_system;
+
+create table approvals(
+  id uuid primary key,
+  tenant_id text not null,
+  incident_id uuid not null references incidents(id),
+  decision_id uuid not null references decisions(id),
+  gate text not null,            -- step-up | approve | two-person
+  steps int[] not null,          -- orders of the steps it covers
+  plan_hash text not null,
+  status text not null default 'pending' check (status in ('pending', 'approved', 'denied', 'expired', 'void')),
+  votes_needed smallint not null,
+  requested_at timestamptz not null,
+  expires_at timestamptz not null,
+  decided_at timestamptz,
+  decided_by uuid references people(id),
+  via text,
+  reason text,
+  flow_run_id uuid,              -- the suspended run
+  resumed_at timestamptz,        -- when that run was woken for the decision
+  prompt jsonb                   -- where the prompt was posted: {"channel", "ts"}
+);
+create index approvals_pending on approvals(tenant_id, expires_at) where status = 'pending';
+create index approvals_incident on approvals(incident_id);
+select tenant_table('approvals', 'select');
+
+create table approval_votes(
+  approval_id uuid not null references approvals(id),
+  tenant_id text not null,
+  person_id uuid not null references people(id),
+  vote text not null check (vote in ('approve', 'deny')),
+  via text not null,
+  stepped_up boolean not null,
+  reason text not null,
+  at timestamptz not null,
+  primary key(approval_id, person_id)
+);
+select tenant_table('approval_votes', 'select');

@@ -1,0 +1,59 @@
+"""Fixtures everything shares: one real PostgreSQL a session, one fresh migrated database a test."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from store.embedded import EmbeddedPostgres
+from store.engine import Database
+from store.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL cluster of this test session, durable settings off: tests kill other things."""
+    folder = Path(tempfile.mkdtemp(prefix="opsspine-tests-"))
+    folder.chmod(0o755)
+    quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with EmbeddedPostgres(folder, settings=quick) as server:
+        database = Database(server.create_database("template_spine"))
+        migrate(database)
+        database.close()
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f'create database "{name}" template template_spine strategy file_copy')
+    yield postgres.url(name)
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public test data; skips where it is absent (set OPSSPINE_TEST_DATA)."""
+    folder = Path(os.environ.get("OPSSPINE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no public test data at {folder}; set OPSSPINE_TEST_DATA to run this")
+    return folder
