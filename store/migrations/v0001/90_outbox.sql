@@ -1,24 +1,32 @@
 -- Notifications are rows written with the state change and delivered after commit.
 create table outbox(
-  id uuid primary key,
+  id uuid primary key,           -- also the id by which a receiver tells a duplicate
   tenant_id text not null,
   incident_id uuid,
   channel text not null,         -- slack | email | webhook | log
-  topic text not null,           -- incident.opened, approval.requested, ...
+  topic text not null,           -- incident.opened, approval.requested, ... (spine/notification.py)
   severity smallint not null default 0,
+  foldable boolean not null,     -- may become a line of a digest in a storm
   payload jsonb not null,
   dedupe text not null,
   status text not null default 'pending' check (status in ('pending', 'sent', 'failed', 'folded')),
+  folded_into uuid references outbox(id),
   created_at timestamptz not null,
   next_attempt_at timestamptz not null,
-  locked_until timestamptz,
-  attempts int not null default 0,
+  locked_until timestamptz,      -- a relay is delivering it; past = that relay died
+  attempts int not null default 0,     -- deliveries begun
+  deferrals int not null default 0,    -- of those, how many failed for the channel's sake, not the message's
   sent_at timestamptz,
-  receipt jsonb,
+  receipt jsonb,                 -- what the other side answered: {"channel", "ts"}, a status, a message id
   error text,
-  unique(tenant_id, channel, dedupe)
+  unique(tenant_id, channel, dedupe),
+  check ((status = 'folded') = (folded_into is not null))
 );
-create index outbox_due on outbox(severity desc, next_attempt_at) where status = 'pending';
+create index outbox_due on outbox(channel, severity desc, next_attempt_at) where status = 'pending';
+create index outbox_failed on outbox(created_at) where status = 'failed';
+create index outbox_recent on outbox(channel, created_at);
+create index outbox_incident on outbox(incident_id, channel);
+create index outbox_folded on outbox(folded_into) where folded_into is not null;
 select tenant_table('outbox', 'select');
 create function outbox_notify() returns trigger language plpgsql as $$
 begin perform pg_notify('outbox', ''); return null; end $$;

@@ -1,0 +1,106 @@
+"""Notifications: what is told, to whom, and how hard we try."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from spine.errors import Transient
+from spine.ids import TenantId
+from spine.settings import NotifySettings
+from spine.severity import Severity
+
+
+class Topic(StrEnum):
+    """What a notification is about."""
+
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_UPDATED = "incident.updated"
+    INCIDENT_ESCALATED = "incident.escalated"
+    INCIDENT_RESOLVED = "incident.resolved"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_DECIDED = "approval.decided"
+    MITIGATION_APPLIED = "mitigation.applied"
+    MITIGATION_REVERTED = "mitigation.reverted"
+    VERIFICATION_COMPLETED = "verification.completed"
+    DIGEST = "digest"
+    """Many messages of a storm in one; written by the relay alone."""
+
+
+APPROVALS = frozenset({Topic.APPROVAL_REQUESTED, Topic.APPROVAL_DECIDED})
+READ_BY_PEOPLE = frozenset({"slack", "email"})
+"""Channels in which a storm is folded; a program behind a webhook wants every event."""
+
+_MAIL_WORTHY = frozenset({Topic.INCIDENT_OPENED, Topic.INCIDENT_ESCALATED, Topic.APPROVAL_REQUESTED})
+
+
+def channels_for(topic: Topic, severity: Severity, settings: NotifySettings) -> list[str]:
+    """The channels that hear of `topic`, out of those the operator switched on.
+
+    Mail beside Slack carries only what somebody must act on (high and above); mail alone carries everything.
+    """
+    quiet_mail = "slack" in settings.mode and not (topic in _MAIL_WORTHY and severity >= Severity.HIGH)
+    return [mode for mode in dict.fromkeys(settings.mode) if not (mode == "email" and quiet_mail)]
+
+
+def foldable(topic: Topic, severity: Severity, channel: str) -> bool:
+    """True when a storm may fold the message into a digest: never a critical one, never an approval."""
+    return channel in READ_BY_PEOPLE and severity < Severity.CRITICAL and topic not in APPROVALS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One row of the outbox: one message for one channel."""
+
+    id: UUID
+    tenant_id: TenantId
+    incident_id: UUID | None
+    channel: str
+    topic: Topic
+    severity: Severity
+    payload: dict[str, Any]
+    created_at: datetime
+    attempts: int
+    """Deliveries begun, the present one included."""
+    deferrals: int
+    receipt: dict[str, Any] | None = None
+    """Of an earlier delivery: an updated digest knows where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the other side answered; kept with the row."""
+
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class Deferred(Transient):
+    """The channel, not the message, is the trouble (down, or it asks for patience).
+
+    The message keeps all its attempts, and the whole channel waits.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotYet(Transient):
+    """Something must happen first (an update waits for the message it updates); asked again in a moment."""
+
+
+_FIRST = timedelta(seconds=2)
+_LONGEST = timedelta(minutes=5)
+_LONGEST_OUTAGE = timedelta(seconds=60)
+
+
+def backoff(attempt: int, *, outage: bool = False) -> timedelta:
+    """How long to wait after failure number `attempt` (from 1): doubling, capped, half of it random.
+
+    The jitter keeps many relays from returning in step; an outage is probed at least once a minute.
+    """
+    longest = _LONGEST_OUTAGE if outage else _LONGEST
+    full = min(longest, _FIRST * int(2 ** min(attempt - 1, 16)))
+    return full / 2 + random.random() * full / 2  # noqa: S311 - spreads load, guards nothing

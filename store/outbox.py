@@ -1,0 +1,169 @@
+"""The outbox: notifications are rows, written in the transaction that made the news."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from spine.ids import TenantId, derive
+from spine.notification import Notification, Topic, foldable
+from spine.severity import Severity
+
+_PUT = text("""
+    insert into outbox(id, tenant_id, incident_id, channel, topic, severity, foldable, payload, dedupe,
+                       created_at, next_attempt_at)
+    values(:id, :tenant, :incident, :channel, :topic, :severity, :foldable, cast(:payload as jsonb), :dedupe,
+           :now, :now)
+    on conflict do nothing
+""")
+_CLAIM = text("""
+    update outbox set locked_until = :until, attempts = attempts + 1 where id = (
+        select id from outbox
+        where status = 'pending' and channel = :channel and next_attempt_at <= :now
+          and (locked_until is null or locked_until <= :now)
+        order by severity desc, created_at, id limit 1 for update skip locked)
+    returning id, tenant_id, incident_id, channel, topic, severity, payload, created_at, attempts, deferrals,
+              receipt
+""")
+_POSTED = text("""
+    select receipt from outbox
+    where incident_id = :incident and channel = :channel and status = 'sent' and topic = 'incident.opened'
+    order by sent_at limit 1
+""")
+
+
+def put(
+    connection: Connection,
+    tenant: TenantId,
+    topic: Topic | str,
+    payload: Mapping[str, Any],
+    *,
+    severity: Severity | int,
+    incident_id: UUID | None,
+    dedupe: str,
+    now: datetime,
+    channels: Sequence[str],
+) -> None:
+    """Write one notification per channel, to be delivered after the caller's commit.
+
+    Written again with the same `dedupe`, it changes nothing. `payload` carries ids: what a message shows is
+    read from the store at delivery. Which channels: `spine.notification.channels_for`.
+    """
+    topic, severity = Topic(topic), Severity(severity)
+    for channel in channels:
+        connection.execute(
+            _PUT,
+            {
+                "id": derive("outbox", tenant, channel, dedupe),
+                "tenant": tenant,
+                "incident": incident_id,
+                "channel": channel,
+                "topic": topic.value,
+                "severity": int(severity),
+                "foldable": foldable(topic, severity, channel),
+                "payload": json.dumps(dict(payload), default=str),
+                "dedupe": dedupe,
+                "now": now,
+            },
+        )
+
+
+def claim(connection: Connection, channel: str, *, now: datetime, lease: timedelta) -> Notification | None:
+    """Take the most severe due message of `channel` for `lease`; None = nothing is due.
+
+    The attempt is counted here, before the delivery: a message that kills its relay runs out of attempts too.
+    """
+    row = connection.execute(
+        _CLAIM,
+        {"channel": channel, "now": now, "until": now + lease},
+    ).one_or_none()
+    return _notification(row) if row else None
+
+
+def mark_sent(connection: Connection, message: UUID, receipt: Mapping[str, Any], *, now: datetime) -> None:
+    """Delivered: keep the receipt."""
+    connection.execute(
+        text(
+            "update outbox set status = 'sent', sent_at = :now, locked_until = null, error = null,"
+            " receipt = cast(:receipt as jsonb) where id = :id"
+        ),
+        {"id": message, "now": now, "receipt": json.dumps(dict(receipt), default=str)},
+    )
+
+
+def retry(connection: Connection, message: UUID, error: str, *, at: datetime, charged: bool = True) -> None:
+    """Try again at `at`. Not `charged`: the attempt is given back, for it was not the message's fault."""
+    connection.execute(
+        text(
+            "update outbox set next_attempt_at = :at, locked_until = null, error = :error,"
+            " attempts = attempts - :given_back, deferrals = deferrals + :given_back where id = :id"
+        ),
+        {"id": message, "at": at, "error": error, "given_back": 0 if charged else 1},
+    )
+
+
+def hold(connection: Connection, channel: str, *, until: datetime) -> None:
+    """Let every waiting message of `channel` wait until `until`: it is down, or asked for patience."""
+    connection.execute(
+        text(
+            "update outbox set next_attempt_at = :until"
+            " where status = 'pending' and channel = :channel and next_attempt_at < :until"
+        ),
+        {"channel": channel, "until": until},
+    )
+
+
+def fail(connection: Connection, message: UUID, error: str) -> None:
+    """Give up. The row stays and /api/health shows it until somebody retries it (`requeue`)."""
+    connection.execute(
+        text("update outbox set status = 'failed', locked_until = null, error = :error where id = :id"),
+        {"id": message, "error": error},
+    )
+
+
+def requeue(connection: Connection, *, now: datetime, message: UUID | None = None) -> int:
+    """Give failed messages (one, or all) a fresh set of attempts; returns how many."""
+    return connection.execute(
+        text(
+            "update outbox set status = 'pending', attempts = 0, deferrals = 0, next_attempt_at = :now"
+            " where status = 'failed' and (cast(:id as uuid) is null or id = :id)"
+        ),
+        {"now": now, "id": message},
+    ).rowcount
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the earliest waiting message may be tried; None = nothing waits."""
+    found: datetime | None = connection.execute(
+        text(
+            "select min(greatest(next_attempt_at, coalesce(locked_until, next_attempt_at)))"
+            " from outbox where status = 'pending'"
+        )
+    ).scalar_one()
+    return found
+
+
+def waiting_channels(connection: Connection) -> list[str]:
+    """Channels that have something to deliver."""
+    rows = connection.execute(
+        text("select distinct channel from outbox where status = 'pending' order by channel")
+    )
+    return [row.channel for row in rows]
+
+
+def posted(connection: Connection, incident: UUID, channel: str) -> dict[str, Any] | None:
+    """The receipt of the message that opened `incident` in `channel`, so that the rest can follow it."""
+    found: dict[str, Any] | None = connection.execute(
+        _POSTED,
+        {"incident": incident, "channel": channel},
+    ).scalar_one_or_none()
+    return found
+
+
+def _notification(row: Row[Any]) -> Notification:
+    values = dict(row._mapping)
+    values["topic"], values["severity"] = Topic(values["topic"]), Severity(values["severity"])
+    return Notification(**values)
