@@ -67,6 +67,17 @@ class EmbeddedPostgres:
             self._handle.close()
             self._handle = None
 
+    def revive(self) -> bool:
+        """Start the server again, on its old port, if it died; True when that was needed."""
+        if self._handle is None or self._running() is not None:
+            return False
+        with self._starting():
+            if self._running() is not None:
+                return False
+            self._spawn()
+            self._await_ready()
+        return True
+
     def __enter__(self) -> "EmbeddedPostgres":
         return self.start()
 
@@ -131,7 +142,10 @@ class EmbeddedPostgres:
             fresh = Path(tempfile.mkdtemp(dir=self.folder))
             fresh.chmod(0o755)
             shutil.copytree(install, fresh / install.name, symlinks=True)
-            for libraries in (install.parent.with_name(install.parent.name + ".libs"), install.parent / ".libs"):
+            for libraries in (
+                install.parent.with_name(install.parent.name + ".libs"),
+                install.parent / ".libs",
+            ):
                 if libraries.exists():
                     shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
             fresh.rename(copy)

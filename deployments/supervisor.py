@@ -1,0 +1,185 @@
+"""One process that owns all others: PostgreSQL, Prefect server, gateway, runner and relay.
+
+Run by `opsspine up` (`python -m deployments.supervisor` in the foreground). What dies is started again;
+what it started ends with it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from deployments.cli.context import STATE_FILE
+from deployments.environment import child_environment, log_folder, sibling_database
+from deployments.port import require_free
+from deployments.process import Child
+from spine.errors import Broken, OpsSpineError, Refused
+from spine.settings import Settings
+from store.embedded import EmbeddedPostgres
+from store.engine import Database
+from store.migrate import migrate
+
+_READY_SECONDS = 120
+_POLL_SECONDS = 0.1
+
+
+class Supervisor:
+    """Starts everything in the order it depends on each other, watches it, and stops it in reverse."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.children: list[Child] = []
+        self.postgres: EmbeddedPostgres | None = None
+        self._stop = threading.Event()
+        self._lock: IO[str] | None = None
+
+    def run(self) -> None:
+        """Everything, until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        self._claim_folder()
+        try:
+            with self._postgres() as (ours, prefects):
+                self._start(ours, prefects)
+                while not self._stop.wait(0.5):
+                    self._watch()
+        finally:
+            self._stop_all()
+
+    def _claim_folder(self) -> None:
+        folder = self.settings.data_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = open(folder / "supervisor.lock", "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(
+                "supervisor.running",
+                f"A spine is already running in {folder}. `opsspine status` shows it, `opsspine down` stops it; "
+                "for a second one choose another folder: OPSSPINE_DATA_DIR=<folder>.",
+            ) from error
+        (folder / STATE_FILE).unlink(missing_ok=True)
+        gateway, prefect = self.settings.gateway, self.settings.prefect
+        require_free(gateway.host, gateway.port, "gateway", "OPSSPINE_GATEWAY__PORT")
+        if prefect.api_url is None:
+            require_free(prefect.host, prefect.port, "Prefect server", "OPSSPINE_PREFECT__PORT")
+
+    @contextlib.contextmanager
+    def _postgres(self) -> Iterator[tuple[str, str]]:
+        """URLs of our database and of Prefect's."""
+        if self.settings.database_url:
+            yield self.settings.database_url, sibling_database(self.settings.database_url, "prefect")
+            return
+        with EmbeddedPostgres(self.settings.data_dir / "postgres") as self.postgres:
+            yield self.postgres.create_database("opsspine"), self.postgres.create_database("prefect")
+
+    def _start(self, ours: str, prefects: str) -> None:
+        environment = child_environment(self.settings, ours, prefects)
+        logs = log_folder(self.settings)
+
+        def child(name: str, *command: str, stop_seconds: float = 15) -> Child:
+            made = Child(
+                name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", stop_seconds
+            )
+            self.children.append(made)
+            made.start()
+            return made
+
+        if self.settings.prefect.api_url is None:  # the slowest to start goes first
+            child("prefect", "prefect", "server", "start", stop_seconds=20)
+        database = Database(ours)
+        migrate(database)
+        database.close()
+        child("runner", "deployments.serve", stop_seconds=20)
+        child("gateway", "deployments.gateway")
+        child("relay", "deployments.relay")
+        self._await(f"{self.settings.prefect.url}/health")
+        self._await(f"{self.settings.gateway.url}/readyz")
+        self._await_file(self.settings.data_dir / "runner.ready")
+        self._write_state(ours)
+
+    def _await(self, url: str) -> None:
+        self._until(lambda: _answers(url), f"{url} did not answer")
+
+    def _await_file(self, file: Path) -> None:
+        self._until(file.exists, "the runner did not register its deployments")
+
+    def _until(self, done: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + _READY_SECONDS
+        while not done():
+            if self._stop.is_set():
+                raise SystemExit(0)
+            self._watch()
+            if time.monotonic() > until:
+                raise Broken(
+                    f"{what} within {_READY_SECONDS} s. The logs are in {log_folder(self.settings)}."
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _write_state(self, ours: str) -> None:
+        state = {
+            "pid": os.getpid(),
+            "database_url": ours,
+            "gateway_url": self.settings.gateway.url,
+            "prefect_url": self.settings.prefect.ui_url,
+            "started_at": datetime.now(UTC).isoformat(),
+            "pids": {c.name: c.process.pid for c in self.children if c.process},
+        }
+        file = self.settings.data_dir / STATE_FILE
+        fresh = file.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)  # it bears the password
+        with os.fdopen(descriptor, "w") as opened:
+            json.dump(state, opened, indent=2)
+        fresh.replace(file)
+
+    def _watch(self) -> None:
+        if self.postgres is not None and self.postgres.revive():
+            print("PostgreSQL had ended and was started again", flush=True)
+        changed = False
+        for child in self.children:
+            if news := child.watch():
+                print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {news}", flush=True)
+                changed = True
+        file = self.settings.data_dir / STATE_FILE
+        if changed and file.exists():
+            state = json.loads(file.read_text())
+            self._write_state(state["database_url"])
+
+    def _stop_all(self) -> None:
+        (self.settings.data_dir / STATE_FILE).unlink(missing_ok=True)
+        for child in self.children:
+            child.ask_to_stop()
+        for child in reversed(self.children):
+            child.stop()
+        (self.settings.data_dir / "runner.ready").unlink(missing_ok=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def main() -> int:
+    """The supervisor in the foreground; 1 and a sentence when it cannot start."""
+    try:
+        Supervisor(Settings()).run()
+    except OpsSpineError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
