@@ -1,6 +1,134 @@
-"""Thresholds and cadence of detection."""
+"""Thresholds and cadence of detection.
 
-from pydantic import BaseModel
+Sources, as RUNBOOKS numbers them: S1 elastic/detection-rules (okta), S2 panther-labs standard rules. The
+others are the reference study of DETECTION, or judgement, and say so.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class BucketSettings(BaseModel):
+    """The leaky bucket of failed logins that ingest keeps for every address of a tenant."""
+
+    capacity_failures: Positive = 4
+    """It overflows when its level exceeds this: at the fifth failure in quick succession. Source: fail2ban
+    `maxretry = 5`."""
+    leak_seconds: Positive = 120
+    """One failure leaks away in this time: five in ten minutes. Source: fail2ban `findtime = 10m`."""
+    min_users: Count = 4
+    """An overflow by an address without a good past is stuffing from this many users on. Source: DETECTION."""
+    machine_seconds: Positive = 5
+    """Tries of one user that follow each other faster than this on average are no human's typing. Judgement:
+    the real sshd attackers of the study try every 2.2 s, people take 4 to 25 s."""
+
+
+class TenantRatioSettings(BaseModel):
+    """Rule (a): a tenant's failures and failure ratio, both against its own baseline, in 15 minutes."""
+
+    min_failures: Count = 50
+    min_baseline_factor: Positive = 4
+    min_ratio: Share = 0.4
+    min_ratio_baseline_factor: Positive = 2
+    min_users: Count = 10
+    min_active_user_share: Share = 0.001
+    """At consumer scale this share of the active users must be hit as well."""
+
+
+class StuffingSettings(BaseModel):
+    """Rule (b): one address tries many users once or twice, in 15 minutes. Source: S1."""
+
+    min_failures: Count = 25
+    min_users: Count = 15
+    max_failures_per_user: Count = 2
+
+
+class SpraySettings(BaseModel):
+    """Rule (c): few tries at each of several users. Source: S1."""
+
+    min_users: Count = 5
+    min_failures: Count = 15
+    min_share_of_users: Share = 0.6
+    """Share of the users that must have `min_tries` to `max_tries` failures."""
+    min_tries: Count = 2
+    max_tries: Count = 6
+    max_failures_per_user: Count = 8
+    min_span_minutes: Positive = 5
+    distributed_min_addresses: Count = 5
+    distributed_min_users: Count = 8
+    distributed_min_failures: Count = 25
+    distributed_max_failures_per_user: Count = 5
+    distributed_min_baseline_factor: Positive = 4
+    """Times the tenant's usual number of users that fail from unknown addresses. Judgement."""
+
+
+class TargetedUserSettings(BaseModel):
+    """Rule (d): one user from many addresses, in 30 minutes. Source: S1."""
+
+    min_failures: Count = 10
+    min_addresses: Count = 5
+    min_countries: Count = 2
+    min_asns: Count = 3
+    many_addresses: Count = 8
+    min_user_agents: Count = 3
+
+
+class BruteForceSettings(BaseModel):
+    """One user, tried again and again from one address without a good past."""
+
+    min_failures_15m: Count = 15
+    """Judgement: more than anybody mistypes."""
+    min_failures_60m: Count = 20
+    """Source: S2, 20 failures in an hour per address or user."""
+
+
+class UnknownUsersSettings(BaseModel):
+    """The negative binomial tail of distinct users tried from addresses that never succeeded."""
+
+    max_p_value: Share = 1e-6
+    """Chance of so many users in one window under the tenant's own history. One per tick and tenant would be
+    a false alert in two years."""
+    min_users_15m: Count = 5
+    min_users_1h: Count = 6
+    min_users_6h: Count = 9
+    min_users_24h: Count = 14
+    min_ratio: Positive = 3
+    """Times the usual number (the ratio guard: proportional growth is no attack)."""
+    floor_mean: Positive = 0.5
+    """A mean below this is taken as this: 28 quiet days do not prove that the next user is an attack."""
+    floor_dispersion: Positive = 1.5
+    """Least variance/mean believed. Source: DETECTION, 5 to 193 on real hosts for totals, less for users."""
+    cold_factor: Positive = 2
+    """Without seven days of history the least numbers are multiplied by this and stand alone."""
+
+
+class SeveritySettings(BaseModel):
+    """The ladder of RUNBOOKS 2.1."""
+
+    high_baseline_factor: Positive = 10
+    high_users: Count = 100
+    high_tenants: Count = 3
+    critical_compromised_users: Count = 5
+    """Users who logged in from an attacking address after its failures."""
+    critical_legitimate_success: Share = 0.9
+    """Success of addresses with a good past, as a share of its baseline."""
+    min_legitimate: Count = 30
+
+
+class EpisodeSettings(BaseModel):
+    """When findings are one incident, and when it is over."""
+
+    quiet_minutes: Positive = 120
+    """An unattended incident ends after this long without a finding, if events went on arriving."""
+    reopen_hours: Positive = 24
+    """A new incident this soon after the last one's end links it."""
+    max_addresses: Count = 10_000
+    """Addresses and users kept in an incident's summary; beyond it they are only counted."""
 
 
 class DetectSettings(BaseModel):
@@ -10,3 +138,17 @@ class DetectSettings(BaseModel):
     """How often the detect flow is scheduled (5 s at the least)."""
     stale_after_intervals: float = 3
     """A scheduled run older than this many intervals is catch-up after downtime and does nothing."""
+    min_history_days: float = 7
+    """Under this only absolute floors apply. Source: RUNBOOKS 0."""
+    trusted_success_share: Share = 0.1
+    """An address is known good when it succeeded before and at least this share of its attempts did: one
+    lucky guess among hundreds does not make an attacker a neighbour. Judgement."""
+    bucket: BucketSettings = BucketSettings()
+    tenant_ratio: TenantRatioSettings = TenantRatioSettings()
+    stuffing: StuffingSettings = StuffingSettings()
+    spray: SpraySettings = SpraySettings()
+    targeted_user: TargetedUserSettings = TargetedUserSettings()
+    brute_force: BruteForceSettings = BruteForceSettings()
+    unknown_users: UnknownUsersSettings = UnknownUsersSettings()
+    severity: SeveritySettings = SeveritySettings()
+    episode: EpisodeSettings = EpisodeSettings()
