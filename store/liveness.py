@@ -1,0 +1,38 @@
+"""Who is alive: a session lock that PostgreSQL drops the moment its holder's process dies.
+
+No timeouts, no clocks: a run that is killed, however hard, is known to be dead at once, from any machine.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import Connection, text
+
+
+@contextmanager
+def alive(url: str, holder: UUID) -> Iterator[None]:
+    """Hold the sign of life of `holder` on a connection of its own."""
+    with psycopg.connect(url, autocommit=True, application_name=f"alive {holder}") as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_key(holder)])
+        yield
+
+
+def is_alive(connection: Connection, holder: UUID) -> bool:
+    """True while some process holds the sign of life of `holder`."""
+    key = _key(holder) & 0xFFFFFFFFFFFFFFFF
+    found = connection.execute(
+        text(
+            "select exists(select from pg_locks where locktype = 'advisory' and granted and objsubid = 1 and "
+            "database = (select oid from pg_database where datname = current_database()) and "
+            "classid = cast(:high as bigint)::oid and objid = cast(:low as bigint)::oid)"
+        ),
+        {"high": key >> 32, "low": key & 0xFFFFFFFF},
+    )
+    return bool(found.scalar_one())
+
+
+def _key(holder: UUID) -> int:
+    """The lock's 64-bit key."""
+    return int.from_bytes(holder.bytes[:8], "big", signed=True) ^ int.from_bytes(holder.bytes[8:], "big", signed=True)
