@@ -1,0 +1,16 @@
+"""`python -m deployments.demo.app`: serve the application; settings are in SHOP_* variables."""
+
+import uvicorn
+
+from deployments.demo.app.setting import shop_settings
+from deployments.demo.app.web import create_app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = shop_settings()
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
