@@ -1,6 +1,6 @@
 """Settings of decision, policy, approval and verification."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class DecisionSettings(BaseModel):
@@ -13,9 +13,25 @@ class DecisionSettings(BaseModel):
 
 
 class PolicySettings(BaseModel):
-    """Changes to the policy matrix; the matrix itself is in spine/policy.py."""
+    """What an operator may say about actions; the policy matrix itself is in spine/policy.py."""
 
     version: str = "2026-11"
+    min_ttl_seconds: float | None = Field(default=None, gt=0)
+    """Lets leases be shorter than their action's lower bound; it cannot lengthen that bound."""
+    max_ttl_seconds: float | None = Field(default=None, gt=0)
+    """No lease holds longer than this; it cannot lengthen an action's upper bound."""
+    ttl_seconds: dict[str, float] = {}
+    """How long an action holds by default, by its key, as {"ip.throttle": 600}; kept within bounds."""
+    allowlist: list[str] = []
+    """Networks (CIDR) that are never acted against: offices, partners, monitoring."""
+    own_networks: list[str] = ["127.0.0.0/8", "::1/128"]
+    """Where the spine and the application itself come from."""
+    probe_networks: list[str] = []
+    """Where synthetic checks come from."""
+    captcha_provider: str = ""
+    """The application's captcha provider; "" = none, and captcha.require is refused."""
+    captcha_accessible: bool = False
+    """True when people who cannot solve the captcha have another way in."""
 
 
 class ApprovalSettings(BaseModel):
