@@ -1,0 +1,75 @@
+"""Registers every deployment with Prefect and runs what is due. `python -m deployments.serve`."""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+import httpx
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import EntrypointType
+from prefect.runner import Runner
+
+from flows import respond
+from flows.detect import detect
+from flows.reconcile import reconcile
+from flows.retain import retain
+from spine.settings import Settings
+from store.engine import Database
+from tasks.stranded import clear_stranded
+
+_ONE_AT_A_TIME = ConcurrencyLimitConfig(
+    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW, grace_period_seconds=60
+)
+
+
+async def deployments(settings: Settings) -> list[RunnerDeployment]:
+    """What is deployed: the schedules, and the flows that are started by name."""
+    interval = timedelta(seconds=settings.detect.interval_seconds)
+    module = EntrypointType.MODULE_PATH
+    scheduled = [
+        await verb.ato_deployment(
+            "schedule", interval=every, concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=["schedule"]
+        )
+        for verb, every in ((detect, interval), (reconcile, interval), (retain, timedelta(hours=1)))
+    ]
+    manual = [
+        await verb.ato_deployment("now", entrypoint_type=module, tags=["manual"]) for verb in (detect, reconcile)
+    ]
+    runbooks = [
+        await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=["runbook"])
+        for verb in respond.FLOWS.values()
+    ]
+    return [*scheduled, *manual, *runbooks]
+
+
+async def main() -> None:
+    """Wait for the server, register, tell the supervisor, and run until ended."""
+    settings = Settings()
+    await _server(settings.prefect.url)
+    runner = Runner(
+        name="opsspine",
+        query_seconds=settings.prefect.query_seconds,
+        limit=settings.prefect.run_limit,
+        pause_on_shutdown=False,
+    )
+    for deployment in await deployments(settings):
+        await runner.aadd_deployment(deployment)
+    if settings.database_url:
+        await clear_stranded(Database(settings.database_url, pool_size=1, application="runner"))
+    (settings.data_dir / "runner.ready").touch()
+    await runner.start()
+
+
+async def _server(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        while True:
+            try:
+                if (await client.get(f"{url}/health", timeout=2)).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                await asyncio.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

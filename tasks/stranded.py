@@ -1,0 +1,35 @@
+"""Runs whose process is gone though the orchestrator believes them alive (scenario 29)."""
+
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
+
+from blocks.orchestrator import mark_crashed
+from store.engine import Database
+from store.liveness import is_alive
+
+_STARTING = timedelta(seconds=10)
+"""A run this young may not have shown its sign of life yet."""
+
+
+async def clear_stranded(database: Database) -> int:
+    """Mark every RUNNING or PENDING run without a sign of life as crashed; returns how many.
+
+    That frees the slots of scheduled flows; incidents whose run is marked are picked up by reconcile.
+    """
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=states), limit=200)
+    cleared = 0
+    for run in runs:
+        young = run.state is None or datetime.now(UTC) - run.state.timestamp < _STARTING
+        if young or run.parent_task_run_id is not None:  # a subflow shares its parent's process and fate
+            continue
+        with database.system() as connection:
+            living = is_alive(connection, run.id)
+        if not living:
+            await mark_crashed(run.id, "its process is gone")
+            cleared += 1
+    return cleared
