@@ -70,15 +70,10 @@ class _Redactor:
             return moment
         if isinstance(value, BaseException):
             return self._exception(value, depth)
-        if isinstance(value, Mapping):
-            return self._mapping(value, depth)
         if isinstance(value, list | tuple | Set):
             return self._sequence(value, depth)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        if (fields := _fields(value)) is not None:
             return self._mapping(fields, depth)
-        if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
-            return self.value(dump(), depth + 1)
         return redact_text(str(value))
 
     def _mapping(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
@@ -106,6 +101,18 @@ class _Redactor:
         if (cause := error.__cause__ or error.__context__) is not None:
             clean["cause"] = self.value(cause, depth + 1)
         return clean
+
+
+def _fields(value: object) -> Mapping[Any, Any] | None:
+    """What has names: mappings, dataclasses, pydantic models."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, type):
+        return None
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    dump = getattr(value, "model_dump", None)
+    return dump() if callable(dump) else None
 
 
 def _hidden(name: str, value: object) -> bool:
