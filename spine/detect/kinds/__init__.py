@@ -1,0 +1,1 @@
+"""One file per kind of incident, each listing its `DETECTORS`."""

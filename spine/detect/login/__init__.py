@@ -1,0 +1,1 @@
+"""Detectors of hostile logins, one idea per file."""

@@ -1,0 +1,61 @@
+"""The leaky bucket of an address ran over: an answer within seconds, from what ingest keeps per address."""
+
+from datetime import timedelta
+
+import pandas as pd
+
+from spine.detect.detector import Detector
+from spine.detect.example import Attempts, frames
+from spine.detect.login.sighting import sighting
+from spine.detect.scene import Scene, records
+from spine.finding import Finding
+
+NAME = "address_bucket"
+WINDOW = timedelta(minutes=60)
+
+
+def find(scene: Scene) -> list[Finding]:
+    """Overflows of addresses without a good past: by breadth, by speed, or by floor.
+
+    Several users, or tries faster than anybody types, are an attack at once (margin ≥ 1). A slow overflow by one
+    user is one only in a tenant without history, where the floor is all there is; elsewhere it supports an
+    incident that is open already (margin < 1), and opens none: people do mistype five times.
+    """
+    recent = scene.frames.now - WINDOW
+    seen = scene.by_address[scene.by_address["overflowed_at"] > recent]
+    if seen.empty:
+        return []
+    mature = set(scene.tenants.loc[scene.tenants["mature"], "tenant_id"])
+    limit = scene.settings.bucket
+    found: list[Finding] = []
+    for row in records(seen):
+        rows = scene.rows_of(row.tenant_id, row.ip)
+        pace = _pace(rows)
+        breadth, speed = row.users_60m / limit.min_users, limit.machine_seconds / max(pace, 0.1)
+        floor = 0.0 if row.tenant_id in mature else row.overflow_n / (limit.capacity_failures + 1)
+        found.append(
+            sighting(
+                scene, NAME, rows, tenant=row.tenant_id, window=WINDOW, n=int(row.overflow_n),
+                observed={"failures": row.overflow_n, "users": row.users_60m, "seconds_per_try": pace},
+                threshold={"failures": limit.capacity_failures + 1, "users": limit.min_users,
+                           "seconds_per_try": limit.machine_seconds},
+                margin=float(max(breadth, speed, floor)),
+                first_event_at=row.overflow_first, window_end=row.overflowed_at,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _pace(rows: pd.DataFrame) -> float:
+    """Mean seconds between the tries of the user who was tried most."""
+    most = rows.sort_values("fail_60m").iloc[-1]
+    span = (most["last_fail"] - most["first_fail"]).total_seconds()
+    return float(span / (most["fail_60m"] - 1)) if most["fail_60m"] >= 5 else float("inf")
+
+
+DETECTOR = Detector(
+    name=NAME,
+    find=find,
+    firing=lambda: frames(Attempts("192.0.2.7", users=1, each=6, minutes=0.2), history_days=20),
+    silent=lambda: frames(Attempts("192.0.2.7", users=1, each=4, minutes=0.2), history_days=20),
+)

@@ -1,0 +1,41 @@
+"""Guessing one user's password from one address."""
+
+from datetime import timedelta
+
+from spine.detect.detector import Detector
+from spine.detect.example import Attempts, frames
+from spine.detect.login.sighting import sighting
+from spine.detect.scene import Scene, records
+from spine.finding import Finding
+
+NAME = "brute_force_one_address"
+
+
+def find(scene: Scene) -> list[Finding]:
+    """Users tried from one address that never logged in here, more often than anybody mistypes.
+
+    A stale service password is one user from one address, too; but that address has succeeded before.
+    """
+    limit = scene.settings.brute_force
+    rows = scene.failing[~scene.failing["ever_ok"] | ~scene.failing["trusted"]]
+    short, long = rows["fail_15m"] / limit.min_failures_15m, rows["fail_60m"] / limit.min_failures_60m
+    hot = rows[(short >= 1) | (long >= 1)]
+    return [
+        sighting(
+            scene, NAME, hot.loc[[row.Index]],
+            tenant=row.tenant_id, n=int(row.fail_60m),
+            window=timedelta(minutes=15 if short[row.Index] >= 1 else 60),
+            observed={"failures_15m": row.fail_15m, "failures_60m": row.fail_60m},
+            threshold={"failures_15m": limit.min_failures_15m, "failures_60m": limit.min_failures_60m},
+            margin=float(max(short[row.Index], long[row.Index])),
+        )
+        for row in records(hot)
+    ]  # fmt: skip
+
+
+DETECTOR = Detector(
+    name=NAME,
+    find=find,
+    firing=lambda: frames(Attempts("192.0.2.7", users=1, each=40, minutes=14)),
+    silent=lambda: frames(Attempts("192.0.2.7", users=1, each=50, minutes=14, past_ok=20)),
+)
