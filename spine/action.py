@@ -126,8 +126,12 @@ class ActionSpec(Generic[P]):
     """Largest share of legitimate logins it may stop (0..1)."""
     pre_authorised: bool = False
     """True only for the registry's containment that runs without a gate once its cause is confirmed."""
+    containment: bool = False
+    """True when it cuts something off to keep harm from spreading, rather than easing it."""
+    harmless: bool = False
+    """True when it only records or tells (snapshot, notify), so that having no way back does not matter."""
     external: bool = False
-    """True when it changes a system other than our own store; refused outside staging and prod."""
+    """True when it changes a system other than our own store; policy denies it in dev."""
 
     def parse(self, params: Mapping[str, Any]) -> P:
         """The typed parameters.

@@ -187,7 +187,7 @@ def _for_engine(request: ActionRequest, role: Role, gate: Gate, because: str) ->
     """What is automatic needs confidence, a way back, and no suppression window."""
     if role is not Role.ENGINE or gate is not Gate.ALLOW:
         return gate, because
-    if request.suppressed:
+    if request.suppressed and not request.harmless:
         return Gate.APPROVE, f"{because}; approve because a suppression window is open"
     if not (request.reversible or request.harmless):
         return Gate.APPROVE, f"{because}; approve because it cannot be undone"
