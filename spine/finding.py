@@ -23,13 +23,18 @@ class Finding:
     observed: dict[str, float]
     threshold: dict[str, float]
     margin: float
-    """observed / threshold of the deciding measure; 1.0 is exactly at the line."""
+    """observed / threshold of the deciding measure; 1.0 is exactly at the line. A finding under the line adds
+    evidence to an open incident and opens none."""
     severity: Severity
     first_event_at: datetime
+    last_event_at: datetime | None = None
+    """Latest event it rests on; None = none within the hour, so that it tells nothing new."""
     subject: str = "tenant"
     addresses: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     """User ids as the application gave them; hashed before they leave the database."""
+    compromised: tuple[str, ...] = ()
+    """Those of them who succeeded from an attacking address after it had failed."""
     synthetic: bool = False
     drill_id: str | None = None
     notes: tuple[str, ...] = field(default=())

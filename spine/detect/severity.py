@@ -34,7 +34,8 @@ def _graded(finding: Finding, scene: Scene, shared: set[str], dropped: set[Tenan
         severity = Severity.HIGH
     if len(hit) >= limit.critical_compromised_users or finding.tenant_id in dropped:
         severity = Severity.CRITICAL
-    return replace(finding, severity=severity, observed={**finding.observed, COMPROMISED: float(len(hit))})
+    observed = {**finding.observed, COMPROMISED: float(len(hit))}
+    return replace(finding, severity=severity, observed=observed, compromised=hit)
 
 
 def compromised(finding: Finding, attempts: pd.DataFrame) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def find(scene: Scene) -> list[Finding]:
                 threshold={"failures": limit.capacity_failures + 1, "users": limit.min_users,
                            "seconds_per_try": limit.machine_seconds},
                 margin=float(max(breadth, speed, floor)),
-                first_event_at=row.overflow_first, window_end=row.overflowed_at,
+                first_event_at=row.overflow_first, window_end=max(row.overflowed_at, row.last_fail),
             )
         )  # fmt: skip
     return found

@@ -30,6 +30,7 @@ def sighting(
     now = scene.frames.now
     end = now if window_end is None else window_end.to_pydatetime()
     first = rows["first_fail"].min() if first_event_at is None else first_event_at
+    last = rows["last_fail"].max()
     return Finding(
         tenant_id=TenantId(tenant),
         kind=IncidentKind.FAILED_LOGINS_SPIKE,
@@ -42,6 +43,7 @@ def sighting(
         margin=margin,
         severity=Severity.MEDIUM if margin >= 1 else Severity.INFO,
         first_event_at=end - window if pd.isna(first) else first.to_pydatetime(),
+        last_event_at=None if pd.isna(last) else last.to_pydatetime(),
         addresses=tuple(sorted(rows["ip"].dropna().unique())),
         users=tuple(sorted(rows["user_id"].dropna().unique())),
         synthetic=scene.drill_id is not None,

@@ -1,0 +1,75 @@
+"""Episodes: which findings are one incident, when it begins and when it is over.
+
+One cause, one incident: all findings on one subject of one tenant join the live incident, however often the
+measure crosses its line. Its successor derives its id from it, so two schedulers derive the same one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spine.finding import Finding
+from spine.ids import IncidentId, TenantId
+from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
+from spine.settings.detect import EpisodeSettings
+
+UNATTENDED = frozenset({IncidentStatus.OPEN, IncidentStatus.MONITORING})
+"""States in which quiet alone ends an incident; in all others its runbook, or a person, does."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cause:
+    """What makes findings the same problem."""
+
+    tenant_id: TenantId
+    kind: IncidentKind
+    subject: str
+    drill_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The cause as text, for locks."""
+        return "\x1f".join([self.tenant_id, self.kind.value, self.subject, self.drill_id or ""])
+
+
+def causes(findings: Iterable[Finding]) -> dict[Cause, list[Finding]]:
+    """Findings by cause, tenants in order (audit chains are locked in that order)."""
+    found: dict[Cause, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        found[Cause(finding.tenant_id, finding.kind, finding.subject, finding.drill_id)].append(finding)
+    return {cause: found[cause] for cause in sorted(found, key=lambda c: c.key)}
+
+
+def opening(findings: Sequence[Finding], last_end: datetime | None) -> list[Finding]:
+    """Those findings that justify a new incident after the last one ended at `last_end`.
+
+    A window that began before that end re-tells what is known already, and so does one without recent events:
+    neither pages anybody.
+    """
+    return [
+        finding
+        for finding in findings
+        if finding.margin >= 1
+        and finding.last_event_at is not None
+        and (last_end is None or (finding.window_start >= last_end and finding.last_event_at > last_end))
+    ]
+
+
+def identity(cause: Cause, predecessor: IncidentId | None) -> IncidentId:
+    """The stable id of the episode that follows `predecessor` (None: the first of this cause)."""
+    return incident_id(cause.tenant_id, cause.kind, f"{cause.subject}/{cause.drill_id or ''}/{predecessor or 'first'}")
+
+
+def links(last_end: datetime | None, now: datetime, settings: EpisodeSettings) -> bool:
+    """True when an incident that opens now is the recurrence of one that ended at `last_end`."""
+    return last_end is not None and now - last_end <= timedelta(hours=settings.reopen_hours)
+
+
+def over(incident: Incident, watermark: datetime | None, settings: EpisodeSettings) -> bool:
+    """True when an unattended incident has been quiet for long enough, seen by complete windows.
+
+    Missing data is not zero: events must have arrived from after the quiet time, or nothing is said.
+    """
+    quiet = incident.last_finding_at + timedelta(minutes=settings.quiet_minutes)
+    return incident.status in UNATTENDED and watermark is not None and watermark >= quiet
