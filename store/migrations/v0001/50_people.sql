@@ -47,9 +47,14 @@ create table approvals(
   tenant_id text not null,
   incident_id uuid not null references incidents(id),
   decision_id uuid not null references decisions(id),
-  gate text not null,            -- step-up | approve | two-person
+  gate text not null check (gate in ('step-up', 'approve', 'two-person')),
   steps int[] not null,          -- orders of the steps it covers
   plan_hash text not null,
+  risk text not null,            -- the highest of those steps
+  containment boolean not null,  -- the plan contains an ongoing leak: break-glass may reach critical steps
+  requester text not null,       -- who wants it done: "engine" or "person:<email>"
+  requested_by uuid references people(id),
+  barred uuid[] not null default '{}',  -- people the incident is about: they may not say yes
   status text not null default 'pending' check (status in ('pending', 'approved', 'denied', 'expired', 'void')),
   votes_needed smallint not null,
   requested_at timestamptz not null,
@@ -72,6 +77,7 @@ create table approval_votes(
   person_id uuid not null references people(id),
   vote text not null check (vote in ('approve', 'deny')),
   via text not null,
+  account text not null,         -- the account it came from, as the edge saw it
   stepped_up boolean not null,
   reason text not null,
   at timestamptz not null,
