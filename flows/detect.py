@@ -10,7 +10,7 @@ from prefect.states import Completed, State
 
 from blocks.orchestrator import start_run
 from flows.context import database, living, settings
-from runbooks import deployment_of
+from runbooks.engine.name import deployment_of
 from spine.errors import Transient
 from tasks.detecting import TickResult, tick
 

@@ -1,0 +1,107 @@
+"""Typed blocks: credentials kept in Prefect, encrypted there, and the clients made from them.
+
+Each mirrors one group of the settings. `blocks/overlay.py` puts saved blocks over the environment's settings.
+"""
+
+import smtplib
+import ssl
+from typing import ClassVar
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+from slack_sdk import WebClient
+from standardwebhooks import Webhook
+
+from spine.settings import SlackSettings, SmtpSettings, WebhookSettings
+from store.engine import Database
+
+NAME = "opsspine"
+"""The name under which the spine looks for its blocks."""
+
+_CONNECT_SECONDS = 10
+
+
+class SpineDatabase(Block):
+    """Where the spine's state is."""
+
+    _block_type_name: ClassVar[str] = "Opsspine Database"
+    _block_type_slug: ClassVar[str] = "opsspine-database"
+    url: SecretStr = Field(description="postgresql://user:password@host/database; PostgreSQL 16 or newer.")
+
+    def database(self) -> Database:
+        """A pool of connections to it."""
+        return Database(self.url.get_secret_value())
+
+
+class SpineSlack(Block):
+    """The Slack app that asks for approvals."""
+
+    _block_type_name: ClassVar[str] = "Opsspine Slack"
+    _block_type_slug: ClassVar[str] = "opsspine-slack"
+    bot_token: SecretStr = Field(description="xoxb-…, scopes chat:write, users:read.")
+    signing_secret: SecretStr = Field(description="Verifies that a click comes from Slack.")
+    channel: str = Field(default="#auth-ops", description="Where prompts are posted.")
+    base_url: str = Field(default="https://slack.com", description="Slack's own; another one for tests.")
+
+    def settings(self) -> SlackSettings:
+        """As a group of settings."""
+        return SlackSettings(**{name: getattr(self, name) for name in SlackSettings.model_fields})
+
+    def client(self) -> WebClient:
+        """A client of the Web API."""
+        return WebClient(token=self.bot_token.get_secret_value(), base_url=f"{self.base_url.rstrip('/')}/api/")
+
+
+class SpineSmtp(Block):
+    """The mail server that carries notifications."""
+
+    _block_type_name: ClassVar[str] = "Opsspine SMTP"
+    _block_type_slug: ClassVar[str] = "opsspine-smtp"
+    host: str = Field(description="The mail server's name.")
+    port: int = Field(default=587, description="587 with STARTTLS is usual.")
+    username: str | None = Field(default=None, description="Unset = no login.")
+    password: SecretStr | None = Field(default=None, description="Of that user.")
+    starttls: bool = Field(default=True, description="Encrypt before logging in.")
+    sender: str = Field(default="opsspine@localhost", description="The From address.")
+
+    def settings(self) -> SmtpSettings:
+        """As a group of settings."""
+        return SmtpSettings(**{name: getattr(self, name) for name in SmtpSettings.model_fields})
+
+    def connect(self) -> smtplib.SMTP:
+        """An open session, encrypted and logged in as configured; close it after use."""
+        session = smtplib.SMTP(self.host, self.port, timeout=_CONNECT_SECONDS)
+        if self.starttls:
+            session.starttls(context=ssl.create_default_context())
+        if self.username and self.password:
+            session.login(self.username, self.password.get_secret_value())
+        return session
+
+
+class SpineWebhook(Block):
+    """The receiver of signed webhooks."""
+
+    _block_type_name: ClassVar[str] = "Opsspine Webhook"
+    _block_type_slug: ClassVar[str] = "opsspine-webhook"
+    url: str = Field(description="Gets CloudEvents as JSON by POST.")
+    secret: SecretStr = Field(description="whsec_…, the shared secret of Standard Webhooks.")
+    timeout_seconds: float = Field(default=10, gt=0, description="Per delivery.")
+
+    def settings(self) -> WebhookSettings:
+        """As a group of settings."""
+        return WebhookSettings(**{name: getattr(self, name) for name in WebhookSettings.model_fields})
+
+    def signer(self) -> Webhook:
+        """Signs and verifies payloads."""
+        return Webhook(self.secret.get_secret_value())
+
+
+class SpineStepUp(Block):
+    """The key that seals second-factor secrets; without it no approval can be proven."""
+
+    _block_type_name: ClassVar[str] = "Opsspine Step-Up"
+    _block_type_slug: ClassVar[str] = "opsspine-step-up"
+    secret_key: SecretStr = Field(description="32 bytes, url-safe base64, as Fernet wants it.")
+
+
+ALL: tuple[type[Block], ...] = (SpineDatabase, SpineSlack, SpineSmtp, SpineWebhook, SpineStepUp)
