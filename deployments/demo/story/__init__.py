@@ -1,0 +1,1 @@
+"""The demo's stages, in the order of the tale: peace, attack, answer, effect, end."""
