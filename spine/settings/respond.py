@@ -10,6 +10,12 @@ class DecisionSettings(BaseModel):
     propose_confidence: float = 0.5
     plan_minutes: float = 15
     """A plan, and the approval of it, is void after this."""
+    full_margin: float = Field(default=2, gt=0)
+    """A finding this many times over its line counts fully for confidence. Judgement."""
+    full_signals: int = Field(default=3, gt=0)
+    """So many detectors that fire count fully. Judgement."""
+    full_sample: int = Field(default=50, gt=0)
+    """So many events in a finding count fully. Source: RUNBOOKS 2.1 (a)."""
 
 
 class PolicySettings(BaseModel):

@@ -1,0 +1,144 @@
+"""A case: one incident with everything its runbook may look at. Frozen, so that thinking about it is pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from spine.clock import aware
+from spine.decision.blast import attempts, label
+from spine.finding import Finding
+from spine.incident import Incident
+
+LOOK_BACK = timedelta(hours=1)
+"""How much of the past is replayed against a proposed action."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What the same hour of the week is like without an attack. None = under seven days of history."""
+
+    failures_per_hour: float | None = None
+    success_rate: float | None = None
+    """Share of legitimate users' attempts that succeed (0..1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """An incident and its evidence at `now`."""
+
+    incident: Incident
+    findings: tuple[Finding, ...]
+    now: datetime
+    window_start: datetime
+    logins: pd.DataFrame
+    """The login attempts since `window_start`, labelled (spine/decision/blast.py)."""
+    readable: bool
+    """False when the events, or who was known before, could not be read: nothing may be estimated."""
+    watermark: datetime | None
+    """How far the tenant's events reach; None = unknown."""
+    usual: Usual
+    tried: frozenset[str] = frozenset()
+    """Actions that were applied in this incident and turned out not to be enough."""
+
+    @classmethod
+    def of(
+        cls,
+        incident: Incident,
+        findings: Collection[Finding],
+        *,
+        now: datetime,
+        logins: pd.DataFrame | None,
+        known_users: Collection[str] | None,
+        known_addresses: Collection[str] | None,
+        watermark: datetime | None,
+        usual: Usual | None = None,
+        tried: Collection[str] = (),
+    ) -> "Case":
+        """A case from what was read.
+
+        Args:
+            logins: the tenant's login events since one hour before `now` (columns id, type, occurred_at,
+                user_id, ip, country, user_agent); None = they could not be read.
+            known_users: users of those events with a success in the 30 days before the incident; None =
+                they could not be looked up.
+            known_addresses: addresses of those events from which a login had succeeded before it; same.
+        """
+        now = aware(now)
+        start = now - LOOK_BACK
+        readable = logins is not None and known_users is not None and known_addresses is not None
+        ordered = tuple(sorted(findings, key=lambda f: (f.window_end, f.detector, f.subject, str(f.id))))
+        suspects = {a for f in ordered for a in f.addresses}
+        frame = attempts(logins if readable and logins is not None else None, since=start, until=now)
+        labelled = label(
+            frame,
+            attack_start=incident.first_event_at,
+            suspects=suspects,
+            known_users=known_users or (),
+            known_addresses=known_addresses or (),
+        )
+        return cls(
+            incident=incident,
+            findings=ordered,
+            now=now,
+            window_start=start,
+            logins=labelled,
+            readable=readable,
+            watermark=watermark,
+            usual=usual or Usual(),
+            tried=frozenset(tried),
+        )
+
+    @property
+    def firing(self) -> tuple[Finding, ...]:
+        """The findings that are over their line; the others only support."""
+        return tuple(f for f in self.findings if f.margin >= 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confounder:
+    """Something harmless that would look the same, and how much it weighs (0..1)."""
+
+    name: str
+    weight: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What a runbook makes of a case."""
+
+    attack_class: str
+    summary: str
+    confirmation: float
+    """How far the events themselves bear the findings out (0..1)."""
+    confirmed_by: str
+    addresses: tuple[str, ...] = ()
+    """Attacking addresses, worst first, none of them known good."""
+    compromised_users: tuple[str, ...] = ()
+    """Users who logged in from an attacking address after its attack began."""
+    confounders: tuple[Confounder, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What could not be known, in words."""
+    unsuppressible: bool = False
+    """True when a suppression window must not hold the response back."""
+    cause_confirmed: bool = False
+    """True when a pre-authorised containment may run."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One rung of a runbook's ladder, before policy and guards have seen it."""
+
+    action_key: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    ttl: timedelta | None = None
+    """None = the action's default."""
+    after: tuple[str, ...] = ()
+    """Actions of the same plan that must have been applied before."""
+    stop_if: str = ""
+    verify: str = ""

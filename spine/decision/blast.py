@@ -1,0 +1,79 @@
+"""The counterfactual blast radius: the last hour's login attempts, replayed against a proposed action.
+
+Attack       attempts from addresses of the evidence that had no success before the attack, and failures from
+             any other address that was unknown before it.
+Legitimate   successes from elsewhere, and failures of users with a success in the prior 30 days from
+             addresses that were known before.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import pandas as pd
+
+from spine.action import ActionParams, ActionSpec
+from spine.event import EventType
+from spine.plan import BlastRadius
+
+COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
+"""What a frame of login events has."""
+SUCCEEDED = EventType.LOGIN_SUCCEEDED.value
+STOPPED = (EventType.LOGIN_THROTTLED.value, EventType.LOGIN_BLOCKED.value)
+ATTEMPTS = (SUCCEEDED, EventType.LOGIN_FAILED.value, *STOPPED)
+"""Types that stand for one attempt to log in; a captcha shown is not one."""
+
+
+def attempts(logins: pd.DataFrame | None, *, since: datetime, until: datetime) -> pd.DataFrame:
+    """The attempts in [since, until] in order of time; an empty frame for None."""
+    if logins is None or logins.empty:
+        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
+        return empty.assign(occurred_at=pd.to_datetime(empty["occurred_at"], utc=True))
+    frame = logins.reindex(columns=list(COLUMNS))
+    frame = frame.assign(occurred_at=pd.to_datetime(frame["occurred_at"], utc=True))
+    inside = frame["type"].isin(ATTEMPTS) & frame["occurred_at"].between(since, until)
+    return frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
+
+
+def label(
+    frame: pd.DataFrame,
+    *,
+    attack_start: datetime,
+    suspects: Collection[str],
+    known_users: Collection[str],
+    known_addresses: Collection[str],
+) -> pd.DataFrame:
+    """`frame` with the bool columns known_user, known_address, attack and legitimate."""
+    worked = frame["type"] == SUCCEEDED
+    before = frame[worked & (frame["occurred_at"] < attack_start)]
+    known_user = frame["user_id"].isin({*known_users, *before["user_id"].dropna()})
+    known_address = frame["ip"].isin({*known_addresses, *before["ip"].dropna()})
+    attack = ~known_address & (frame["ip"].isin(set(suspects)) | ~worked)
+    legitimate = ~attack & (worked | (known_user & known_address))
+    flags = {"known_user": known_user, "known_address": known_address, "attack": attack, "legitimate": legitimate}
+    return frame.assign(**{name: flag.astype(bool) for name, flag in flags.items()})
+
+
+def estimate(
+    spec: ActionSpec[ActionParams],
+    params: ActionParams,
+    targets: tuple[str, ...],
+    labelled: pd.DataFrame,
+    *,
+    since: datetime,
+    until: datetime,
+) -> BlastRadius:
+    """What `spec` would have done to the attempts of `labelled`, had it been in force all the time."""
+    seen = labelled.drop(columns=["attack", "legitimate"])
+    stopped = spec.stops(params, targets, seen).reindex(labelled.index, fill_value=False).astype(bool)
+    attack, legitimate = labelled["attack"], labelled["legitimate"]
+    hit = legitimate & stopped
+    return BlastRadius(
+        window_start=since,
+        window_end=until,
+        attack_events=int(attack.sum()),
+        attack_stopped=int((attack & stopped).sum()),
+        legitimate_events=int(legitimate.sum()),
+        legitimate_hit=int(hit.sum()),
+        legitimate_users_hit=int(labelled.loc[hit, "user_id"].nunique()),
+        cap=spec.hit_cap,
+    )

@@ -1,0 +1,72 @@
+"""Receipts: what a decision rests on, each with the hash of what was seen."""
+
+import math
+
+from spine.case import Case
+from spine.decision.plan_hash import digest
+from spine.finding import Finding
+from spine.ids import derive
+from spine.plan import EvidenceRef
+
+
+def evidence(case: Case) -> tuple[EvidenceRef, ...]:
+    """One receipt per finding, and one for the replayed logins."""
+    found = [_of_finding(f) for f in case.findings]
+    return (*found, _of_logins(case)) if case.readable else tuple(found)
+
+
+def receipts(refs: tuple[EvidenceRef, ...]) -> tuple[str, ...]:
+    """One line each, for people."""
+    return tuple(f"{r.source}: {r.n} events until {r.window_end:%H:%M:%S}Z, sha256 {r.sha256[:12]}" for r in refs)
+
+
+def _of_finding(finding: Finding) -> EvidenceRef:
+    observed, threshold = _finite(finding.observed), _finite(finding.threshold)
+    content = {
+        "detector": finding.detector,
+        "subject": finding.subject,
+        "tenant": finding.tenant_id,
+        "window": [finding.window_start, finding.window_end],
+        "n": int(finding.n),
+        "observed": observed,
+        "threshold": threshold,
+        "addresses": sorted(finding.addresses),
+        "users": sorted(finding.users),
+    }
+    return EvidenceRef(
+        id=finding.id,
+        source=f"finding/{finding.detector}",
+        query=f"detector {finding.detector} on {finding.subject}",
+        window_start=finding.window_start,
+        window_end=finding.window_end,
+        n=int(finding.n),
+        observed=observed,
+        threshold=threshold,
+        sha256=digest(content),
+    )
+
+
+def _of_logins(case: Case) -> EvidenceRef:
+    frame = case.logins
+    columns = ["id", "type", "user_id", "ip"]
+    rows = frame[columns].astype(object).where(frame[columns].notna(), None).to_numpy().tolist()
+    times = [t.isoformat() for t in frame["occurred_at"]]
+    counts = {name: float(frame[name].sum()) for name in ("attack", "legitimate")}
+    return EvidenceRef(
+        id=derive("evidence", case.incident.tenant_id, case.incident.id, "logins", case.now),
+        source="events/logins",
+        query="login attempts of the tenant in the last hour",
+        window_start=case.window_start,
+        window_end=case.now,
+        n=len(frame),
+        observed=counts,
+        threshold={},
+        sha256=digest(
+            [[str(v) if v is not None else None for v in row] + [t] for row, t in zip(rows, times, strict=True)]
+        ),
+    )
+
+
+def _finite(numbers: dict[str, float]) -> dict[str, float]:
+    """JSON knows no infinity: a measure without a finite value is left out."""
+    return {name: float(value) for name, value in sorted(numbers.items()) if math.isfinite(value)}

@@ -1,0 +1,58 @@
+"""The declaration of a runbook: pure data and pure functions, read by the engine, the console and the docs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from spine.case import Case, Diagnosis, Proposal
+from spine.incident import IncidentKind
+from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
+from spine.settings.respond import VerifySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small case a runbook must act on, or must leave alone: test, manual and drill in one."""
+
+    name: str
+    case: Callable[[], Case]
+    acts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """What people outside the on-call rota are told."""
+
+    admin: Callable[[Decision, Diagnosis], str]
+    """Effect, the decision that is needed, when it rolls back."""
+    user: str
+    """What happened, what we did, one safe step; "" = users are not told."""
+    audience: str
+    """Who hears of it beyond on-call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """One kind of incident: who owns it, and its steps in order."""
+
+    kind: IncidentKind
+    version: str
+    """Part of every plan's hash: a new version voids approvals of old plans."""
+    title: str
+    owner: str
+    summary: str
+    """Looks like, costs, not this: the module's docstring."""
+    ladder: tuple[str, ...]
+    """The actions it may propose, mildest first."""
+    diagnose: Callable[[Case], Diagnosis]
+    hypotheses: Callable[[Case, Diagnosis], Sequence[Hypothesis]]
+    propose: Callable[[Case, Diagnosis], Sequence[Proposal]]
+    criteria: Callable[[Case, Diagnosis, VerifySettings], VerifyCriteria]
+    risks: tuple[RiskNote, ...]
+    rollback_trigger: str
+    messages: Messages
+    examples: tuple[Example, ...]
+
+    @property
+    def steps(self) -> tuple[Callable[..., object], ...]:
+        """Its functions, in the order they are asked."""
+        return (self.diagnose, self.hypotheses, self.propose, self.criteria)
