@@ -60,14 +60,21 @@ class Lease:
     state: LeaseState
     fence: int
     """Fencing token of the run that meant it; a write with an older one is refused."""
+    expected_version: int | None = None
+    """Version the flag's base had when the plan was signed; at another one the action does not run."""
     pre_image: dict[str, Any] | None
     """What was there before, exactly: for a flag its version and definition digest."""
-    ttl_seconds: float
+    ttl_seconds: float | None
+    """None = it leaves nothing that would have to end (a snapshot)."""
     created_at: datetime
     applied_at: datetime | None = None
     expires_at: datetime | None = None
     reverted_at: datetime | None = None
+    late_seconds: float | None = None
+    """How long after its end it was reverted, when nothing was alive to do it in time."""
     attempts: int = 0
+    next_attempt_at: datetime | None = None
+    """When somebody else may take over what looks unfinished."""
     receipt: dict[str, Any] | None = None
     """Request hash, provider id and the independent read-back."""
     error: str | None = None

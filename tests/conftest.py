@@ -5,7 +5,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -48,6 +50,28 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def approval_case(database: Database) -> Any:
+    """An incident with a stored plan and people who decide on it (tests/approval_case.py)."""
+    return _beside("approval_case").ApprovalCase(database)
+
+
+@pytest.fixture
+def ledger(database: Database) -> Any:
+    """An open incident of tenant "acme" with a plan, and what it takes to act on it (tests/ledger_case.py)."""
+    return _beside("ledger_case").Ledger(database)
+
+
+def _beside(name: str) -> Any:
+    """The module `name` beside this file: pytest's importlib mode makes `tests` no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -8,21 +8,28 @@ create table leases(
   action_key text not null,
   params jsonb not null,
   targets text[] not null,
-  state text not null,
+  state text not null check (state in ('intended', 'applying', 'active', 'verified', 'reverting', 'reverted',
+                                       'unknown', 'revert_failed')),
   fence bigint not null,
+  expected_version int,          -- of the flag's base, as the approver saw it
   pre_image jsonb,
-  ttl_seconds float8 not null check (ttl_seconds > 0),
+  ttl_seconds float8 check (ttl_seconds > 0),  -- null = it leaves nothing that would have to end
   created_at timestamptz not null,
   applied_at timestamptz,
-  expires_at timestamptz,
+  expires_at timestamptz,        -- fixed before the effect, so that a crash cannot lengthen it
   reverted_at timestamptz,
+  late_seconds float8,           -- how long after its end it was reverted
   attempts int not null default 0,
-  next_attempt_at timestamptz,
+  next_attempt_at timestamptz,   -- when somebody else may take over what looks unfinished
   receipt jsonb,
   error text,
   revert_reason text,
-  unique(decision_id, step)
+  unique(decision_id, step),
+  check (state in ('intended', 'reverted') or pre_image is not null),
+  check (state not in ('active', 'verified') or (receipt is not null and applied_at is not null))
 );
-create index leases_live on leases(expires_at) where state not in ('reverted');
+create index leases_ending on leases(expires_at) where state in ('active', 'verified');
+create index leases_unfinished on leases(next_attempt_at)
+  where state in ('intended', 'applying', 'unknown', 'reverting', 'revert_failed');
 create index leases_incident on leases(incident_id);
 select tenant_table('leases', 'select');

@@ -23,7 +23,7 @@ create table flag_history(
 );
 select tenant_table('flag_history', 'select, insert');
 create table flag_holds(
-  lease_id uuid primary key,
+  lease_id uuid primary key references leases(id),
   tenant_id text not null,
   key text not null,
   variant text not null,         -- the variant the flag takes while held

@@ -1,0 +1,101 @@
+"""OpenFeature Remote Evaluation Protocol: applications read flags with their standard OpenFeature SDK.
+
+Errors have the protocol's own shape, never problem+json. Source: openfeature/protocol, OFREP 0.3.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+
+from gateway.auth import Scope, require
+from spine.clock import Clock
+from spine.flag import Evaluation, Failure, FlagSet
+from store.engine import Database
+from store.flag_cache import FlagCache
+from store.keys import ApiKey
+
+Caller = Callable[..., ApiKey]
+
+
+class BadRequest(Exception):
+    """The body is not what the protocol allows."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+
+
+def create_router(database: Database, *, clock: Clock | None = None, caller: Caller | None = None) -> APIRouter:
+    """The two evaluation endpoints. `caller` is the dependency that finds the request's API key."""
+    router = APIRouter(prefix="/ofrep/v1/evaluate", tags=["OFREP"])
+    cache = FlagCache(database, clock)
+    key_of = Depends(caller or require(Scope.FLAGS_READ))
+    body_of = Depends(_body)
+
+    @router.post("/flags/{key}")
+    def evaluate(key: str, caller: Annotated[ApiKey, key_of], body: Annotated[bytes, body_of]) -> Response:
+        """One flag for one context."""
+        try:
+            context = _context(body, caller)
+        except BadRequest as error:
+            return JSONResponse({"key": key, "errorCode": error.code, "errorDetails": str(error)}, 400)
+        found = cache.get(caller.tenant_id).evaluate(key, context)
+        if isinstance(found, Failure):
+            return JSONResponse(_rendered(found), 404 if found.code == "FLAG_NOT_FOUND" else 400)
+        return JSONResponse(_rendered(found))
+
+    @router.post("/flags")
+    def evaluate_all(request: Request, caller: Annotated[ApiKey, key_of], body: Annotated[bytes, body_of]) -> Response:
+        """Every flag of the tenant for one context; 304 when nothing differs from what the client has."""
+        try:
+            context = _context(body, caller)
+        except BadRequest as error:
+            return JSONResponse({"errorCode": error.code, "errorDetails": str(error)}, 400)
+        return _bulk(cache.get(caller.tenant_id), context, request.headers.get("if-none-match", ""))
+
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _context(body: bytes, caller: ApiKey) -> dict[str, Any]:
+    """The evaluation context; the tenant in it is always the key's."""
+    try:
+        parsed = json.loads(body or b"{}")
+    except ValueError as error:
+        raise BadRequest("PARSE_ERROR", f"the body is no JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadRequest("PARSE_ERROR", "the body must be an object with a `context`")
+    context = parsed.get("context", {})
+    if not isinstance(context, dict):
+        raise BadRequest("INVALID_CONTEXT", "`context` must be an object")
+    if not isinstance(context.get("targetingKey", ""), str):
+        raise BadRequest("INVALID_CONTEXT", "`targetingKey` must be a string")
+    return {**context, "tenant": caller.tenant_id}
+
+
+def _bulk(flags: FlagSet, context: Mapping[str, Any], known: str) -> Response:
+    body = json.dumps({"flags": [_rendered(flags.evaluate(key, context)) for key in flags.keys], "metadata": {}})
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _rendered(found: Evaluation | Failure) -> dict[str, Any]:
+    if isinstance(found, Failure):
+        return {"key": found.key, "errorCode": found.code, "errorDetails": found.details}
+    return {
+        "key": found.key,
+        "value": found.value,
+        "variant": found.variant,
+        "reason": found.reason,
+        "metadata": found.metadata,
+    }

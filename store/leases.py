@@ -1,0 +1,202 @@
+"""The ledger: every mitigation that was meant, from intent to its end.
+
+All writes run in the system role. A write names the fencing token of the run that makes it: once another
+run has taken the incident, or the lease moved on, the write is refused.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from spine.errors import Refused
+from spine.ids import IncidentId, LeaseId, TenantId
+from spine.lease import Lease, LeaseState, check_transition
+
+_SETTABLE = {
+    "pre_image": "cast(:pre_image as jsonb)",
+    "receipt": "cast(:receipt as jsonb)",
+    **{
+        name: f":{name}"
+        for name in (
+            "applied_at", "expires_at", "reverted_at", "late_seconds", "attempts", "next_attempt_at", "error",
+            "revert_reason",
+        )
+    },
+}  # fmt: skip
+
+
+def intend(connection: Connection, lease: Lease) -> Lease:
+    """Write down what is meant; meant again it is the lease that is there already.
+
+    Raises:
+        Refused: its time to live is not positive.
+    """
+    if lease.ttl_seconds is not None and lease.ttl_seconds <= 0:
+        raise Refused(
+            "lease.ttl", f"A time to live of {lease.ttl_seconds} s has ended before it began; nothing was written"
+        )
+    connection.execute(
+        text(
+            "insert into leases(id, tenant_id, incident_id, decision_id, step, action_key, params, targets, state,"
+            " fence, expected_version, ttl_seconds, created_at, next_attempt_at) values(:id, :tenant, :incident,"
+            " :decision, :step, :action, cast(:params as jsonb), :targets, 'intended', :fence, :expected_version, :ttl,"
+            " :created, :next) on conflict do nothing"
+        ),
+        {
+            "id": lease.id, "tenant": lease.tenant_id, "incident": lease.incident_id, "decision": lease.decision_id,
+            "step": lease.step, "action": lease.action_key, "params": json.dumps(lease.params),
+            "targets": list(lease.targets), "fence": lease.fence,
+            "expected_version": lease.expected_version, "ttl": lease.ttl_seconds,
+            "created": lease.created_at, "next": lease.next_attempt_at,
+        },
+    )  # fmt: skip
+    return get(connection, lease.id)
+
+
+def get(connection: Connection, lease_id: UUID) -> Lease:
+    """The lease.
+
+    Raises:
+        Refused: there is none with this id that the caller may see.
+    """
+    row = connection.execute(text("select * from leases where id = :id"), {"id": lease_id}).one_or_none()
+    if row is None:
+        raise Refused("lease.unknown", f"There is no lease {lease_id}; `opsspine leases list` shows those there are")
+    return _lease(row)
+
+
+def lock(connection: Connection, lease_id: UUID, fence: int | None) -> Lease:
+    """The lease, locked until the transaction ends, for a run with this fencing token.
+
+    A newer run's token takes the lease over: from here on older ones are refused. None = whoever finds it
+    (reconcile): it takes no part in the race of runs, the lock and the state alone protect it.
+
+    Raises:
+        Refused: `lease.fenced`, a newer run took the incident or the lease.
+    """
+    row = connection.execute(text("select * from leases where id = :id for update"), {"id": lease_id}).one_or_none()
+    if row is None:
+        raise Refused("lease.unknown", f"There is no lease {lease_id}; `opsspine leases list` shows those there are")
+    if fence is None:
+        return _lease(row)
+    newest: int = connection.execute(
+        text("select fence from incidents where id = :id"), {"id": row.incident_id}
+    ).scalar_one()
+    if fence < max(newest, row.fence):
+        raise Refused(
+            "lease.fenced",
+            f"A newer run (token {max(newest, row.fence)}) has taken over from this one (token {fence}). "
+            "Nothing was done; the newer run continues.",
+        )
+    if fence > row.fence:
+        row = connection.execute(
+            text("update leases set fence = :fence where id = :id returning *"),
+            {"fence": fence, "id": lease_id},
+        ).one()
+    return _lease(row)
+
+
+def advance(
+    connection: Connection, lease_id: UUID, new: LeaseState, *, expected: LeaseState, fence: int, **columns: Any
+) -> Lease:
+    """Move the lease on, if it still is in `expected` and still belongs to `fence`.
+
+    Raises:
+        Refused: `lease.transition` for a step the states forbid, `lease.moved` when somebody was faster.
+    """
+    check_transition(expected, new)
+    values: dict[str, Any] = {
+        name: json.dumps(value, default=str) if name in ("pre_image", "receipt") and value is not None else value
+        for name, value in columns.items()
+    }
+    changes = "".join(f", {name} = {_SETTABLE[name]}" for name in columns)
+    row = connection.execute(
+        text(
+            f"update leases set state = :new{changes}"  # noqa: S608 - names from a constant table
+            " where id = :id and state = :expected and fence = :fence returning *"
+        ),
+        {**values, "id": lease_id, "new": new.value, "expected": expected.value, "fence": fence},
+    ).one_or_none()
+    if row is None:
+        raise _moved(lease_id, expected)
+    return _lease(row)
+
+
+def note(connection: Connection, lease: Lease, *, attempts: int, next_attempt_at: datetime, error: str) -> Lease:
+    """Write down another vain attempt; the state stays.
+
+    Raises:
+        Refused: `lease.moved`, somebody was faster.
+    """
+    row = connection.execute(
+        text(
+            "update leases set attempts = :attempts, next_attempt_at = :next, error = :error"
+            " where id = :id and state = :state and fence = :fence returning *"
+        ),
+        {
+            "attempts": attempts, "next": next_attempt_at, "error": error,
+            "id": lease.id, "state": lease.state.value, "fence": lease.fence,
+        },
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        raise _moved(lease.id, lease.state)
+    return _lease(row)
+
+
+def due(connection: Connection, now: datetime) -> list[Lease]:
+    """Leases whose time is over, longest overdue first."""
+    return _select(connection, "state in ('active', 'verified') and expires_at <= :now order by expires_at", now=now)
+
+
+def unfinished(connection: Connection, now: datetime) -> list[Lease]:
+    """Leases somebody began to move and has not finished within their grace: a dead process left them."""
+    return _select(
+        connection,
+        "state in ('intended', 'applying', 'unknown', 'reverting', 'revert_failed') and next_attempt_at <= :now"
+        " order by next_attempt_at",
+        now=now,
+    )
+
+
+def list_unknown(connection: Connection) -> list[Lease]:
+    """Leases whose outcome is not known."""
+    return _select(connection, "state = 'unknown' order by created_at")
+
+
+def of_incident(connection: Connection, incident: IncidentId) -> list[Lease]:
+    """Every lease of an incident, in the order they were meant."""
+    return _select(connection, "incident_id = :incident order by created_at, step", incident=incident)
+
+
+def list_live(connection: Connection, tenant: TenantId | None = None) -> list[Lease]:
+    """Every lease that has not ended (of one tenant), newest first."""
+    return _select(
+        connection,
+        "state <> 'reverted' and (cast(:tenant as text) is null or tenant_id = :tenant) order by created_at desc",
+        tenant=tenant,
+    )
+
+
+def _moved(lease_id: UUID, expected: LeaseState) -> Refused:
+    return Refused(
+        "lease.moved",
+        f"The lease {lease_id} is no longer {expected.value}, or belongs to a newer run: somebody was faster. "
+        "Nothing was written.",
+    )
+
+
+def _select(connection: Connection, where: str, **values: Any) -> list[Lease]:
+    rows = connection.execute(text(f"select * from leases where {where}"), values)  # noqa: S608 - constants
+    return [_lease(row) for row in rows]
+
+
+def _lease(row: Row[Any]) -> Lease:
+    values = dict(row._mapping)
+    values.update(
+        id=LeaseId(row.id), tenant_id=TenantId(row.tenant_id), incident_id=IncidentId(row.incident_id),
+        targets=tuple(row.targets), state=LeaseState(row.state),
+    )  # fmt: skip
+    return Lease(**values)

@@ -1,0 +1,99 @@
+"""What every turn of a lease leaves behind, in the transaction of the turn: timeline, outbox, audit."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spine.audit import AuditAction
+from spine.lease import Lease
+from spine.notification import Topic, channels_for
+from spine.settings import Settings
+from spine.severity import Severity
+from store import audit, incidents, outbox
+
+
+def applied(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
+    """The action is in force."""
+    _note(connection, lease, "mitigation.applied", f"{_title(lease)} is in force", actor=actor, now=now)
+    _tell(connection, lease, Topic.MITIGATION_APPLIED, now=now, settings=settings)
+    audit.append(
+        connection, lease.tenant_id, AuditAction.ACTION_EXECUTED, actor=actor, at=now, subject=f"lease:{lease.id}",
+        incident_id=lease.incident_id, before=lease.pre_image, after=lease.receipt, detail=_detail(lease),
+    )  # fmt: skip
+
+
+def unknown(connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+    """An answer was lost."""
+    summary = f"{_title(lease)}: outcome unknown, it will be read back ({lease.error})"
+    _note(connection, lease, "mitigation.unknown", summary, actor=actor, now=now)
+
+
+def reverted(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
+    """The action has ended."""
+    late = f", {lease.late_seconds:.0f} s late" if lease.late_seconds else ""
+    summary = f"{_title(lease)} has ended ({lease.revert_reason}){late}"
+    _note(connection, lease, "mitigation.reverted", summary, actor=actor, now=now)
+    _tell(connection, lease, Topic.MITIGATION_REVERTED, now=now, settings=settings)
+    _rollback(connection, lease, "ok", actor=actor, now=now)
+
+
+def never_applied(connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+    """The action was meant and then given up before it had any effect."""
+    summary = f"{_title(lease)} was given up before it began ({lease.revert_reason})"
+    _note(connection, lease, "mitigation.dropped", summary, actor=actor, now=now)
+    _rollback(connection, lease, "nothing was applied", actor=actor, now=now)
+
+
+def revert_failed(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
+    """The action could not be taken back: somebody is paged, once a lease; it is tried again meanwhile."""
+    summary = f"{_title(lease)} could not be taken back, attempt {lease.attempts}: {lease.error}"
+    _note(connection, lease, "mitigation.revert_failed", summary, actor=actor, now=now)
+    outbox.put(
+        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
+        {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": summary},
+        severity=Severity.CRITICAL, incident_id=lease.incident_id, dedupe=f"{lease.id}:revert_failed", now=now,
+        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
+    )  # fmt: skip
+    _rollback(connection, lease, "failed", actor=actor, now=now)
+
+
+def _note(connection: Connection, lease: Lease, kind: str, summary: str, *, actor: str, now: datetime) -> None:
+    incident = incidents.get(connection, lease.incident_id)
+    incidents.append_timeline(connection, incident, now, kind, actor, summary, _detail(lease))
+
+
+def _tell(connection: Connection, lease: Lease, topic: Topic, *, now: datetime, settings: Settings) -> None:
+    incident = incidents.get(connection, lease.incident_id)
+    if incident.synthetic:
+        return
+    severity = incident.severity
+    outbox.put(
+        connection, lease.tenant_id, topic,
+        {"incident": str(lease.incident_id), "lease": str(lease.id), "action": lease.action_key},
+        severity=severity, incident_id=lease.incident_id, dedupe=f"{lease.id}:{topic.value}", now=now,
+        channels=channels_for(topic, severity, settings.notify),
+    )  # fmt: skip
+
+
+def _rollback(connection: Connection, lease: Lease, outcome: str, *, actor: str, now: datetime) -> None:
+    audit.append(
+        connection, lease.tenant_id, AuditAction.ROLLBACK_EXECUTED, actor=actor, at=now, subject=f"lease:{lease.id}",
+        incident_id=lease.incident_id, before=lease.receipt, after=lease.pre_image, outcome=outcome,
+        detail=_detail(lease),
+    )  # fmt: skip
+
+
+def _title(lease: Lease) -> str:
+    on = f" on {', '.join(lease.targets[:3])}" if lease.targets else ""
+    more = f" and {len(lease.targets) - 3} more" if len(lease.targets) > 3 else ""
+    return f"{lease.action_key}{on}{more}"
+
+
+def _detail(lease: Lease) -> dict[str, Any]:
+    return {
+        "lease": str(lease.id), "action": lease.action_key, "params": lease.params, "targets": list(lease.targets),
+        "state": lease.state.value, "expires_at": lease.expires_at.isoformat() if lease.expires_at else None,
+        "late_seconds": lease.late_seconds, "reason": lease.revert_reason, "error": lease.error,
+        "attempts": lease.attempts, "receipt": lease.receipt,
+    }  # fmt: skip

@@ -1,0 +1,120 @@
+"""The way back: always allowed, always repeatable, and never given up."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from spine.ids import IncidentId
+from spine.lease import Lease, LeaseState
+from spine.notification import backoff
+from spine.plan import Risk
+from store import leases
+from store.engine import Database
+from tasks.leasing import record
+from tasks.leasing.ports import Ports
+from tasks.leasing.turn import Turn
+from tasks.leasing.webhook import refusal
+
+_GRACE = timedelta(seconds=30)
+_RISKS = list(Risk)
+
+
+def revert_lease(
+    database: Database, lease_id: UUID, *, reason: str, ports: Ports, actor: str = "engine", fence: int | None = None
+) -> Lease:
+    """Take the lease's effect back: REVERTED, or REVERT_FAILED, which pages and is tried again.
+
+    Needs no token: the state alone fences out whoever still applies it. A person's edit of the flag is not
+    touched, and neither are other leases' holds.
+    """
+    turn = Turn(database=database, ports=ports, actor=actor, fence=fence)
+    lease = _begin(turn, lease_id, reason)
+    if lease.state is LeaseState.REVERTED:
+        return lease
+    try:
+        _undo(turn, lease)
+        announced = ports.webhook.send(lease, "reverted") if ports.webhook else None
+        seen = turn.look(lease)
+    except Exception as error:  # whatever it raises: the rollback failed, and somebody must hear of it
+        return _failed(turn, lease, f"{type(error).__name__}: {error}")
+    if seen.in_force and turn.mitigation(lease).spec.ttl is not None:
+        return _failed(turn, lease, f"taken back, but still read as in force: {seen.detail}")
+    return _end(turn, lease, refusal(announced))
+
+
+def revert_incident(
+    database: Database, incident: IncidentId, *, reason: str, ports: Ports, actor: str = "engine"
+) -> list[Lease]:
+    """Take back everything an incident has in force, newest first and of those the riskiest first.
+
+    One that fails does not keep the others from being tried.
+    """
+    with database.system() as connection:
+        held = [one for one in leases.of_incident(connection, incident) if one.state is not LeaseState.REVERTED]
+
+    def order(lease: Lease) -> tuple[float, int, int]:
+        spec = ports.action(lease.action_key).spec
+        risk = _RISKS.index(spec.risk_of(spec.parse(lease.params)))
+        return lease.created_at.timestamp(), risk, lease.step
+
+    return [
+        revert_lease(database, lease.id, reason=reason, ports=ports, actor=actor)
+        for lease in sorted(held, key=order, reverse=True)
+    ]
+
+
+def _begin(turn: Turn, lease_id: UUID, reason: str) -> Lease:
+    now = turn.ports.clock.now()
+    with turn.database.system() as connection:
+        lease = turn.lock(connection, lease_id)
+        if lease.state in (LeaseState.REVERTED, LeaseState.REVERTING):
+            return lease
+        if lease.state is LeaseState.INTENDED:
+            dropped = leases.advance(
+                connection, lease.id, LeaseState.REVERTED, expected=lease.state, fence=lease.fence,
+                reverted_at=now, revert_reason=reason, next_attempt_at=None,
+            )  # fmt: skip
+            record.never_applied(connection, dropped, actor=turn.actor, now=now)
+            return dropped
+        again = lease.state is LeaseState.REVERT_FAILED
+        return leases.advance(
+            connection, lease.id, LeaseState.REVERTING, expected=lease.state, fence=lease.fence,
+            revert_reason=lease.revert_reason if again else reason, next_attempt_at=now + _GRACE,
+            attempts=lease.attempts if again else 0,
+        )  # fmt: skip
+
+
+def _undo(turn: Turn, lease: Lease) -> None:
+    """The flag and its audit entry in one transaction; nothing, when another process was faster."""
+    with turn.database.system() as connection:
+        if turn.lock(connection, lease.id).state is LeaseState.REVERTING:
+            turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
+
+
+def _end(turn: Turn, lease: Lease, error: str | None) -> Lease:
+    now = turn.ports.clock.now()
+    with turn.database.system() as connection:
+        current = turn.lock(connection, lease.id)
+        if current.state is not LeaseState.REVERTING:
+            return current
+        over = (now - current.expires_at).total_seconds() if current.expires_at else 0.0
+        ended = leases.advance(
+            connection, lease.id, LeaseState.REVERTED, expected=LeaseState.REVERTING, fence=current.fence,
+            reverted_at=now, late_seconds=over if over > 0 else None, next_attempt_at=None, error=error,
+        )  # fmt: skip
+        record.reverted(connection, ended, actor=turn.actor, now=now, settings=turn.ports.settings)
+        return ended
+
+
+def _failed(turn: Turn, lease: Lease, error: str) -> Lease:
+    now = turn.ports.clock.now()
+    with turn.database.system() as connection:
+        current = turn.lock(connection, lease.id)
+        if current.state is not LeaseState.REVERTING:
+            return current
+        attempts = current.attempts + 1
+        failed = leases.advance(
+            connection, lease.id, LeaseState.REVERT_FAILED, expected=LeaseState.REVERTING, fence=current.fence,
+            attempts=attempts, next_attempt_at=now + backoff(attempts, outage=True), error=error[:500],
+        )  # fmt: skip
+        record.revert_failed(connection, failed, actor=turn.actor, now=now, settings=turn.ports.settings)
+        return failed

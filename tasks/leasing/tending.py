@@ -1,0 +1,55 @@
+"""What reconcile does for the ledger: end what is over, finish what a dead process left."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from spine.errors import OpsSpineError
+from spine.lease import LeaseState
+from store import leases
+from store.engine import Database
+from tasks.leasing.applying import settle_unknown
+from tasks.leasing.ports import Ports
+from tasks.leasing.reverting import revert_lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tended:
+    """One lease that was looked after."""
+
+    lease_id: UUID
+    action_key: str
+    before: LeaseState
+    after: LeaseState | None
+    """None = it could not be moved this time; `error` says why."""
+    error: str | None = None
+
+
+def tend_leases(database: Database, ports: Ports) -> list[Tended]:
+    """One round: leases whose time is over are taken back, unfinished ones settled.
+
+    Safe in several processes at once and while runs work on the same leases. One that fails does not keep
+    the others waiting; it comes again next round.
+    """
+    now = ports.clock.now()
+    with database.system() as connection:
+        over = leases.due(connection, now)
+        left = leases.unfinished(connection, now)
+    tended = []
+    for lease in [*over, *left]:
+        try:
+            if lease in over:
+                after = revert_lease(database, lease.id, reason="its time to live ended", ports=ports)
+            else:
+                after = settle_unknown(database, lease.id, ports=ports)
+            outcome: tuple[LeaseState | None, str | None] = (after.state, after.error)
+        except (OpsSpineError, SQLAlchemyError) as error:
+            outcome = (None, str(error))
+        tended.append(
+            Tended(
+                lease_id=lease.id, action_key=lease.action_key, before=lease.state,
+                after=outcome[0], error=outcome[1],
+            )
+        )  # fmt: skip
+    return tended
