@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spine.clock import aware
-from spine.decision.blast import attempts, label
+from spine.decision.blast import attempts, label, newcomers
 from spine.finding import Finding
 from spine.incident import Incident
 
@@ -35,6 +35,8 @@ class Case:
     window_start: datetime
     logins: pd.DataFrame
     """The login attempts since `window_start`, labelled (spine/decision/blast.py)."""
+    suspects: frozenset[str]
+    """Addresses the findings name, without those of people who only mistyped."""
     readable: bool
     """False when the events, or who was known before, could not be read: nothing may be estimated."""
     watermark: datetime | None
@@ -70,8 +72,8 @@ class Case:
         start = now - LOOK_BACK
         readable = logins is not None and known_users is not None and known_addresses is not None
         ordered = tuple(sorted(findings, key=lambda f: (f.window_end, f.detector, f.subject, str(f.id))))
-        suspects = {a for f in ordered for a in f.addresses}
         frame = attempts(logins if readable and logins is not None else None, since=start, until=now)
+        suspects = {a for f in ordered for a in f.addresses} - newcomers(frame)
         labelled = label(
             frame,
             attack_start=incident.first_event_at,
@@ -85,6 +87,7 @@ class Case:
             now=now,
             window_start=start,
             logins=labelled,
+            suspects=frozenset(suspects),
             readable=readable,
             watermark=watermark,
             usual=usual or Usual(),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spine.case import Case, Diagnosis, Proposal
-from spine.incident import IncidentKind
+from spine.incident import Incident, IncidentKind
 from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.settings.respond import VerifySettings
 
@@ -22,7 +22,7 @@ class Example:
 class Messages:
     """What people outside the on-call rota are told."""
 
-    admin: Callable[[Decision, Diagnosis], str]
+    admin: Callable[[Incident, Decision], str]
     """Effect, the decision that is needed, when it rolls back."""
     user: str
     """What happened, what we did, one safe step; "" = users are not told."""

@@ -34,6 +34,18 @@ def attempts(logins: pd.DataFrame | None, *, since: datetime, until: datetime) -
     return frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
 
 
+def newcomers(frame: pd.DataFrame, *, most_failures: int = 5) -> frozenset[str]:
+    """Addresses where one single user failed a few times and then got in: somebody who mistyped, no attack."""
+    seen = frame.dropna(subset=["ip"])
+    seen = seen.assign(worked=seen["type"] == SUCCEEDED, at=range(len(seen)))
+    by = seen.groupby("ip", sort=False)
+    last = seen.loc[by["at"].idxmax()].set_index("ip")["worked"] if len(seen) else pd.Series(dtype=bool)
+    failures = (~seen["worked"]).groupby(seen["ip"]).sum()
+    alone = by["user_id"].nunique() == 1
+    mistyped = alone & (failures <= most_failures) & last.reindex(alone.index, fill_value=False).astype(bool)
+    return frozenset(mistyped.index[mistyped])
+
+
 def label(
     frame: pd.DataFrame,
     *,

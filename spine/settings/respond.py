@@ -53,6 +53,8 @@ class VerifySettings(BaseModel):
 
     settle_minutes: float = 10
     """By when, after the effect, failures must be under the limit."""
+    window_minutes: float = Field(default=5, gt=0)
+    """Failures are counted over windows of this length (never longer than the hold)."""
     hold_minutes: float = 15
     """How long they must stay there."""
     min_legitimate: int = 30

@@ -1,0 +1,62 @@
+"""From login events to the samples a verdict is made of."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from spine.decision.blast import STOPPED, SUCCEEDED, attempts
+from spine.event import EventType
+from spine.verdict import Sample
+
+
+def samples(
+    logins: pd.DataFrame,
+    *,
+    applied_at: datetime,
+    now: datetime,
+    window: timedelta,
+    watermark: datetime | None,
+    known_users: Collection[str],
+    known_addresses: Collection[str],
+) -> list[Sample]:
+    """One sample per whole window since `applied_at`.
+
+    Args:
+        logins: the tenant's login events since `applied_at`.
+        watermark: how far the tenant's events reach; a window that ends after it is incomplete. A source is
+            allowed one silent window, for a quiet tenant is not a broken one.
+        known_users: users with a success in the 30 days before the incident.
+        known_addresses: addresses a login had succeeded from before it.
+    """
+    frame = attempts(logins, since=applied_at, until=now)
+    steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(set(known_addresses))
+    reach = applied_at if watermark is None else watermark + window
+    found, start = [], applied_at
+    while start + window <= now:
+        end = start + window
+        inside = (frame["occurred_at"] >= start) & (frame["occurred_at"] < end)
+        found.append(_sample(frame[inside], steady[inside], start, end, complete=end <= reach))
+        start = end
+    return found
+
+
+def success_rate(frame: pd.DataFrame, before: datetime, least: int) -> float | None:
+    """Share of known users' attempts from known addresses that succeeded before `before`; None = fewer than
+    `least`. `frame` is labelled (spine/decision/blast.py)."""
+    steady = frame[(frame["occurred_at"] < before) & frame["known_user"] & frame["known_address"]]
+    if len(steady) < max(least, 1):
+        return None
+    return float((steady["type"] == SUCCEEDED).mean())
+
+
+def _sample(rows: pd.DataFrame, steady: "pd.Series[bool]", start: datetime, end: datetime, *, complete: bool) -> Sample:
+    return Sample(
+        start=start,
+        end=end,
+        failures=int((rows["type"] == EventType.LOGIN_FAILED.value).sum()),
+        stopped=int(rows["type"].isin(STOPPED).sum()),
+        legitimate_attempts=int(steady.sum()),
+        legitimate_successes=int((steady & (rows["type"] == SUCCEEDED)).sum()),
+        complete=complete,
+    )

@@ -1,0 +1,169 @@
+"""Did it help, and did it hurt? The verdict compares the world after the effect with the plan's criteria.
+
+That failures fell is not enough: too few legitimate logins, or a silent source, prove nothing; and that we
+dropped the traffic is not the same as that the attack ended. The verdict says which of the two it saw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from spine.plan import VerifyCriteria
+
+LEAST_SUCCESS = 0.9
+"""Legitimate success rate below which harm is assumed when no baseline is known. Source: RUNBOOKS 2.1."""
+
+
+class Outcome(StrEnum):
+    """What verification may answer."""
+
+    FIXED = "fixed"
+    NOT_FIXED = "not_fixed"
+    HARMFUL = "harmful"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Cause(StrEnum):
+    """Why failures fell."""
+
+    STOPPED = "stopped"
+    """Attempts were throttled or blocked: the attack may go on behind the mitigation."""
+    ENDED = "ended"
+    """Nothing had to be stopped in the calm: the attack left, or changed."""
+    NONE = "none"
+    """They did not fall."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What happened in one window after the effect."""
+
+    start: datetime
+    end: datetime
+    failures: int
+    """Failed logins of the tenant."""
+    stopped: int
+    """Attempts that were throttled or blocked."""
+    legitimate_attempts: int
+    """Attempts of known users from known addresses, stopped ones included."""
+    legitimate_successes: int
+    complete: bool
+    """False when events of this window may still be missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer, the sentence that says why, and the numbers behind it."""
+
+    outcome: Outcome
+    because: str
+    cause: Cause = Cause.NONE
+    pending: bool = False
+    """True when the answer is inconclusive only because it is too early; look again, escalate nothing."""
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def fixed(self) -> bool:
+        """True when the mitigation did what it was for, and hurt nobody."""
+        return self.outcome is Outcome.FIXED
+
+
+def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: datetime, now: datetime) -> Verdict:
+    """The verdict at `now`.
+
+    Harm is judged first and needs no patience. Then the attack: failures must fall under the limit by the
+    deadline and stay there for the hold. Only with enough legitimate attempts is that called fixed.
+
+    Args:
+        samples: consecutive windows of `criteria.window` since `applied_at`, oldest first.
+    """
+    ordered = sorted(samples, key=lambda s: s.start)
+    complete = [s for s in ordered if s.complete]
+    numbers = _numbers(criteria, complete)
+    harm = _harm(criteria, complete)
+    if harm is not None:
+        return Verdict(outcome=Outcome.HARMFUL, because=harm, numbers=numbers)
+    calm = _calm(criteria, complete)
+    last_chance = applied_at + criteria.deadline
+    verdict_due = now >= last_chance + criteria.hold
+    if len(complete) < len(ordered) or not complete:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            because="events of the last windows are still missing, and missing data is not zero",
+            pending=not verdict_due,
+            numbers=numbers,
+        )
+    if not calm or calm[0].start > last_chance:
+        return _restless(criteria, complete, now >= last_chance, numbers)
+    if calm[-1].end - calm[0].start < criteria.hold:
+        because = f"failures are under the limit since {calm[0].start:%H:%M:%S}Z, not yet for {criteria.hold}"
+        return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=True, numbers=numbers)
+    return _settled(criteria, calm, not verdict_due, numbers)
+
+
+def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numbers: dict[str, float]) -> Verdict:
+    stopped = sum(s.stopped for s in calm)
+    cause = Cause.STOPPED if stopped else Cause.ENDED
+    attempts = int(numbers["legitimate_attempts"])
+    if attempts < criteria.min_legitimate:
+        because = f"failures fell, but {attempts} legitimate attempts are too few ({criteria.min_legitimate}) to rule harm out"
+        return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, cause=cause, pending=early, numbers=numbers)
+    why = (
+        f"{stopped} attempts were stopped in the calm: the attack may go on behind the mitigation"
+        if stopped
+        else "nothing had to be stopped any more: the attack ended"
+    )
+    because = (
+        f"at most {max(s.failures for s in calm)} failures per {criteria.window} (limit "
+        f"{criteria.max_failures_per_window:.0f}) for {calm[-1].end - calm[0].start}; {why}; "
+        f"legitimate success {numbers['legitimate_success_rate']:.1%} of {attempts}"
+    )
+    return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)
+
+
+def _restless(criteria: VerifyCriteria, complete: Sequence[Sample], late: bool, numbers: dict[str, float]) -> Verdict:
+    last = complete[-1]
+    because = (
+        f"{last.failures} failures in the window that ended {last.end:%H:%M:%S}Z, "
+        f"the limit is {criteria.max_failures_per_window:.0f}"
+    )
+    if late:
+        return Verdict(outcome=Outcome.NOT_FIXED, because=because, numbers=numbers)
+    return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=True, numbers=numbers)
+
+
+def _calm(criteria: VerifyCriteria, complete: Sequence[Sample]) -> list[Sample]:
+    """The windows under the limit at the end, without a break."""
+    calm: list[Sample] = []
+    for sample in reversed(complete):
+        if sample.failures > criteria.max_failures_per_window:
+            break
+        calm.insert(0, sample)
+    return calm
+
+
+def _harm(criteria: VerifyCriteria, complete: Sequence[Sample]) -> str | None:
+    """Why legitimate users are worse off, in any one window or over all of them; None = no sign of it."""
+    usual = criteria.baseline_success_rate
+    least = LEAST_SUCCESS if usual is None else usual - criteria.max_success_drop
+    counts = [(s.legitimate_attempts, s.legitimate_successes) for s in complete]
+    counts.append((sum(a for a, _ in counts), sum(ok for _, ok in counts)))
+    for attempts, successes in counts:
+        if attempts >= max(criteria.min_legitimate, 1) and successes / attempts < least:
+            before = "unknown before" if usual is None else f"{usual:.1%} before"
+            return f"only {successes} of {attempts} legitimate attempts succeed ({successes / attempts:.1%}, {before})"
+    return None
+
+
+def _numbers(criteria: VerifyCriteria, complete: Sequence[Sample]) -> dict[str, float]:
+    attempts = sum(s.legitimate_attempts for s in complete)
+    successes = sum(s.legitimate_successes for s in complete)
+    return {
+        "failures_last_window": float(complete[-1].failures if complete else 0),
+        "failures_limit": criteria.max_failures_per_window,
+        "stopped": float(sum(s.stopped for s in complete)),
+        "legitimate_attempts": float(attempts),
+        "legitimate_success_rate": successes / attempts if attempts else 0.0,
+        "windows": float(len(complete)),
+    }
