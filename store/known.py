@@ -1,0 +1,60 @@
+"""Who and what was good before: users and addresses with a success in the 30 days before an attack."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from spine.case import Usual
+from spine.ids import TenantId
+
+_DAYS = timedelta(days=30)
+
+
+def known_before(
+    connection: Connection, tenant: TenantId, moment: datetime, *, users: Collection[str], addresses: Collection[str]
+) -> tuple[set[str], set[str]]:
+    """(users, addresses) out of those given that had a successful login within 30 days before `moment`.
+
+    One scan of the tenant's days; for a diagnosis, not for a tick.
+    """
+    rows = connection.execute(
+        text(
+            "select distinct user_id, host(ip) from auth_ops_logs where tenant_id = :tenant and type = 'login_succeeded'"
+            " and occurred_at >= :since and occurred_at < :until and not synthetic"
+            " and (user_id = any(:users) or ip = any(cast(:addresses as inet[])))"
+        ),
+        {
+            "tenant": tenant, "since": moment - _DAYS, "until": moment, "users": list(users),
+            "addresses": list(addresses),
+        },
+    ).all()  # fmt: skip
+    return {r[0] for r in rows if r[0]} & set(users), {r[1] for r in rows if r[1]} & set(addresses)
+
+
+def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:
+    """What this hour of the week is like without an attack, from the seasonal profile."""
+    medians = {
+        row.type: row.median
+        for row in connection.execute(
+            text(
+                "select distinct on (type) type, median from auth_metric_profile where tenant_id = :tenant and weeks > 0"
+                " and type in ('login_failed', 'login_succeeded') and hour <= :now and hour > :now - interval '2 hours'"
+                " order by type, hour desc"
+            ),
+            {"tenant": tenant, "now": now},
+        )
+    }
+    failed, succeeded = medians.get("login_failed"), medians.get("login_succeeded")
+    if failed is None and succeeded is None:
+        return Usual()
+    total = (failed or 0.0) + (succeeded or 0.0)
+    return Usual(failures_per_hour=failed or 0.0, success_rate=(succeeded or 0.0) / total if total else None)
+
+
+def watermark(connection: Connection, tenant: TenantId) -> datetime | None:
+    """How far the tenant's events reach; None = it has none."""
+    found: datetime | None = connection.execute(
+        text("select watermark from auth_tenant where tenant_id = :tenant"), {"tenant": tenant}
+    ).scalar_one_or_none()
+    return found

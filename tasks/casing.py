@@ -1,0 +1,77 @@
+"""Builds the case of an incident: everything its runbook may look at, read in one transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from spine.case import LOOK_BACK, Case
+from spine.finding import Finding
+from spine.incident import Incident
+from spine.lease import LeaseState
+from store import events, incidents, known, leases
+from store.engine import Database
+
+
+def read_case(database: Database, incident: Incident, now: datetime) -> Case:
+    """The case at `now`. Events that cannot be read make it unreadable, and every guard on it fails closed."""
+    with database.system() as connection:
+        findings = findings_of(connection, incident)
+        tried = {
+            lease.action_key
+            for lease in leases.of_incident(connection, incident.id)
+            if lease.state is LeaseState.REVERTED and lease.applied_at is not None
+        }
+    return Case.of(incident, findings, now=now, tried=tried, **_read(database, incident, now))
+
+
+def _read(database: Database, incident: Incident, now: datetime) -> dict[str, Any]:
+    """What the event store knows; None where it could not be asked."""
+    tenant = incident.tenant_id
+    try:
+        with database.system() as connection:
+            logins = events.recent_logins(connection, tenant, now - LOOK_BACK, now, synthetic=incident.synthetic)
+            users, addresses = known.known_before(
+                connection,
+                tenant,
+                incident.first_event_at,
+                users=sorted({str(u) for u in logins["user_id"].dropna()}),
+                addresses=sorted({str(a) for a in logins["ip"].dropna()}),
+            )
+            return {
+                "logins": logins,
+                "known_users": users,
+                "known_addresses": addresses,
+                "watermark": known.watermark(connection, tenant),
+                "usual": known.usual(connection, tenant, now),
+            }
+    except SQLAlchemyError:
+        return {"logins": None, "known_users": None, "known_addresses": None, "watermark": None}
+
+
+def findings_of(connection: Connection, incident: Incident) -> list[Finding]:
+    """The findings that made the incident, from their frozen evidence."""
+    rows = incidents.evidence_rows(connection, incident.id)
+    return [_finding(incident, row) for row in rows if row["source"].startswith("detector:")]
+
+
+def _finding(incident: Incident, row: dict[str, Any]) -> Finding:
+    body = row["body"]
+    return Finding(
+        tenant_id=incident.tenant_id,
+        kind=incident.kind,
+        detector=row["source"].removeprefix("detector:"),
+        subject=incident.subject,
+        window_start=row["window_start"],
+        window_end=row["window_end"],
+        n=row["n"],
+        observed=row["observed"],
+        threshold=row["threshold"],
+        margin=body["margin"],
+        severity=incident.severity,
+        first_event_at=incident.first_event_at,
+        addresses=tuple(body["addresses"]),
+        synthetic=incident.synthetic,
+        drill_id=incident.drill_id,
+    )
