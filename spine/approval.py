@@ -141,16 +141,20 @@ def needs_stepup(approval: Approval, vote: Vote, via: Via) -> bool:
     return approval.gate >= Gate.STEP_UP if vote == "approve" else via in UNPROVEN
 
 
-def refusal(approval: Approval, person: Person | None, vote: Vote, ballots: Sequence[Ballot]) -> Refusal | None:
-    """Why this person's vote may not count, or None when it may (the second factor not yet looked at).
+def stranger(approval: Approval, person: Person | None) -> Refusal | None:
+    """Refuses whoever has no say in this tenant, and tells them nothing of the approval.
 
     Nobody known and nobody allowed get the same answer: who has which role is not told to strangers.
     """
-    roles = person.roles_in(approval.tenant_id) if person else frozenset()
-    if person is None or not may_refuse(roles):
-        return Refusal(
-            Code.NOT_ALLOWED, "You may not decide this. Ask a responder or incident commander of this tenant."
-        )
+    if person is not None and may_refuse(person.roles_in(approval.tenant_id)):
+        return None
+    return Refusal(Code.NOT_ALLOWED, "You may not decide this. Ask a responder or incident commander of this tenant.")
+
+
+def refusal(approval: Approval, person: Person, vote: Vote, ballots: Sequence[Ballot]) -> Refusal | None:
+    """Why this person's vote may not count, or None when it may (the second factor not yet looked at)."""
+    if no_say := stranger(approval, person):
+        return no_say
     if any(ballot.person_id == person.id for ballot in ballots):
         return Refusal(Code.ALREADY_VOTED, "Your vote is counted already; somebody else must give the next one.")
     return None if vote == "deny" else _no_yes(approval, person)

@@ -77,7 +77,7 @@ def test_nobody_changes_what_is_written(database: Database, role: str, change: s
     with database.system() as connection:
         audit.append_many(connection, A, [note(A, 1)])
     opened = database.tenant(A) if role == "tenant" else getattr(database, role)()
-    with pytest.raises(ProgrammingError, match="append only|moves forward|permission denied"), opened as connection:
+    with pytest.raises(ProgrammingError, match=r"append only|moves forward|permission denied"), opened as connection:
         connection.execute(text(change))
 
 
@@ -103,9 +103,9 @@ def test_writers_at_once_make_one_gapless_chain(database: Database) -> None:
 
 
 def test_a_change_that_rolls_back_leaves_no_entry(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.system() as connection:
+    with database.system() as connection:
         audit.append_many(connection, A, [note(A, 1)])
-        raise RuntimeError
+        connection.rollback()
     with database.system() as connection:
         assert list(audit.links(connection, A)) == []
 

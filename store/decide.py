@@ -1,0 +1,288 @@
+"""THE decision: every yes and no to an approval, from wherever it comes, goes through `decide`.
+
+One transaction: the vote, the second factor, the state, the audit entries, the timeline and the news. What
+policy refuses is a value, not an exception, so that the record of the attempt is committed too.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, text
+
+from spine import approval as rules
+from spine.approval import Approval, ApprovalStatus, Ballot, Code, Outcome, Refusal, Via, Vote
+from spine.audit import AuditAction
+from spine.clock import SystemClock, aware
+from spine.decision.plan_hash import of_decision
+from spine.ids import NO_TENANT, ApprovalId, TenantId
+from spine.notification import Topic
+from spine.person import Person, PersonRef, Role
+from spine.plan import Decision
+from spine.policy import may_decide
+from spine.redact import redact_text
+from spine.settings import Settings
+from store import approvals, audit, people
+from store.engine import Database
+from store.retry import retrying
+from store.stepup import StepUp, step_up
+
+_LONGEST_REASON = 500
+_STEPUP_SAYS = {
+    StepUp.REFUSED: (Code.STEPUP_REFUSED, "That code was not accepted. Wait for the next one and use it once."),
+    StepUp.LOCKED: (Code.STEPUP_LOCKED, "Too many wrong codes. Wait some minutes, or ask somebody else to decide."),
+    StepUp.NOT_ENROLLED: (
+        Code.STEPUP_NOT_ENROLLED,
+        "You have no second factor here. Ask for one: `opsspine people renew <your address>`.",
+    ),
+    StepUp.UNAVAILABLE: (
+        Code.STEPUP_UNAVAILABLE,
+        "Codes cannot be checked now, so nothing was decided. An operator must restore the secret key.",
+    ),
+}
+
+
+def decide(
+    database: Database,
+    approval_id: ApprovalId | str,
+    *,
+    person: PersonRef,
+    vote: Vote,
+    via: Via,
+    reason: str = "",
+    totp: str | None = None,
+    settings: Settings,
+    now: datetime | None = None,
+    tenant: TenantId | None = None,
+) -> Outcome:
+    """Cast a vote. The first to decide wins; everybody later is told who did.
+
+    `tenant` is that of the caller's credentials, where the way in has one: another tenant's approvals are
+    then unknown. `now` defaults to the machine's clock.
+    """
+    moment = aware(now or SystemClock().now())
+    cast = _Cast(person, vote, via, redact_text(reason.strip())[:_LONGEST_REASON], totp or "", moment)
+
+    def transaction() -> Outcome:
+        with database.system() as connection:
+            approval = _locked(connection, approval_id, tenant)
+            if approval is None:
+                return _unknown(connection, cast, approval_id)
+            return _Case(connection, approval, cast, settings).outcome()
+
+    return retrying(transaction)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cast:
+    """The vote as it came in."""
+
+    ref: PersonRef
+    vote: Vote
+    via: Via
+    reason: str
+    totp: str
+    at: datetime
+
+
+class _Case:
+    """One vote on one locked approval."""
+
+    def __init__(self, connection: Connection, approval: Approval, cast: _Cast, settings: Settings) -> None:
+        self.connection, self.approval, self.cast, self.settings = connection, approval, cast, settings
+        self.person = people.find(connection, cast.ref)
+        self.actor = f"person:{self.person.email}" if self.person else str(cast.ref)
+
+    def outcome(self) -> Outcome:
+        """Everything that may stand against the vote, in the order in which it may be told; then the vote."""
+        if stranger := rules.stranger(self.approval, self.person):
+            return self._refused(stranger)
+        assert self.person is not None
+        if ended := self._ended():
+            return ended
+        votes = approvals.ballots(self.connection, self.approval.id)
+        mine = next((ballot for ballot in votes if ballot.person_id == self.person.id), None)
+        if refusal := rules.refusal(self.approval, self.person, self.cast.vote, votes):
+            repeated = mine is not None and mine.account == str(self.cast.ref)
+            return self._answer(refusal.code, refusal.message) if repeated else self._refused(refusal)
+        stepped_up = rules.needs_stepup(self.approval, self.cast.vote, self.cast.via)
+        if stepped_up and (refusal := self._step_up(self.person)):
+            return self._answer(refusal.code, refusal.message)
+        return self._vote(self.person, votes, stepped_up)
+
+    def _ended(self) -> Outcome | None:
+        approval, at = self.approval, self.cast.at
+        if approval.status is not ApprovalStatus.PENDING:
+            return self._answer(Code.ALREADY_DECIDED, self._who_decided())
+        if approval.expires_at <= at:
+            self.approval = self._end(ApprovalStatus.EXPIRED, None)
+            approvals.ended_by_itself(self.connection, self.approval, "nobody decided in time", at, self.settings)
+            return self._answer(Code.EXPIRED, f"This expired at {approval.expires_at:%H:%M:%S} UTC; nothing was done.")
+        because = _void_because(self.connection, approval)
+        if because is None:
+            return None
+        self.approval = self._end(ApprovalStatus.VOID, None, because)
+        approvals.ended_by_itself(self.connection, self.approval, because, at, self.settings)
+        return self._answer(Code.VOID, f"This is void: {because}. Nothing was done.")
+
+    def _step_up(self, person: Person) -> Refusal | None:
+        """None when the second factor holds; its use, or the failed attempt, is recorded either way."""
+        if not self.cast.totp:
+            return Refusal(Code.STEPUP_NEEDED, "This needs the six-digit code of your authenticator.")
+        result = step_up(self.connection, person.id, self.cast.totp, now=self.cast.at, settings=self.settings)
+        self._record(AuditAction.STEPUP_DECIDED, result.value, {"for": self.cast.vote})
+        return None if result is StepUp.ACCEPTED else Refusal(*_STEPUP_SAYS[result])
+
+    def _vote(self, person: Person, votes: list[Ballot], stepped_up: bool) -> Outcome:
+        cast = self.cast
+        ballot = Ballot(
+            person_id=person.id, vote=cast.vote, via=cast.via, account=str(cast.ref), stepped_up=stepped_up,
+            reason=cast.reason, at=cast.at,
+        )  # fmt: skip
+        _store(self.connection, self.approval, ballot)
+        self._break_glass(person)
+        status = rules.status_after(self.approval, [*votes, ballot])
+        if status is ApprovalStatus.PENDING:
+            return self._counted(person, len(votes) + 1)
+        self.approval = self._end(status, person, cast.reason)
+        summary = f"{person.name} {'approved' if status is ApprovalStatus.APPROVED else 'denied'} via {cast.via}"
+        self._note(status.value, summary, {"reason": cast.reason, "via": cast.via, "stepped_up": stepped_up})
+        self._tell()
+        return self._answer(Code.DECIDED, f"{summary}.")
+
+    def _counted(self, person: Person, count: int) -> Outcome:
+        share = f"{count} of {self.approval.votes_needed}"
+        summary = f"{person.name} gave vote {share} via {self.cast.via}"
+        self._note(f"vote {share}", summary, {"reason": self.cast.reason, "via": self.cast.via})
+        return self._answer(
+            Code.VOTE_COUNTED, f"Your vote counts ({share}). A different person must give the next one."
+        )
+
+    def _break_glass(self, person: Person) -> None:
+        """A yes that only the break-glass role makes possible is written down as what it is."""
+        roles = person.roles_in(self.approval.tenant_id) - {Role.BREAK_GLASS}
+        approval = self.approval
+        if self.cast.vote == "approve" and not may_decide(
+            roles, approval.gate, approval.risk, containment=approval.containment, affected=False
+        ):
+            self._record(AuditAction.BREAKGLASS_USED, "ok", {"for": self.cast.vote})
+            self._tell(page=True)
+
+    def _end(self, status: ApprovalStatus, person: Person | None, reason: str | None = None) -> Approval:
+        """The one conditional update: only what is pending ends, and an answer only comes before the deadline."""
+        row = self.connection.execute(
+            _DECIDE,
+            {
+                "id": self.approval.id, "status": status.value, "now": self.cast.at, "reason": reason,
+                "person": person.id if person else None, "via": self.cast.via if person else None,
+            },
+        ).one()  # fmt: skip
+        return approvals.from_row(row)
+
+    def _tell(self, *, page: bool = False) -> None:
+        approvals.tell(
+            self.connection, self.approval, Topic.APPROVAL_DECIDED,
+            now=self.cast.at, settings=self.settings, page=page,
+        )  # fmt: skip
+
+    def _note(self, outcome: str, summary: str, detail: dict[str, object]) -> None:
+        approvals.note(
+            self.connection, self.approval, AuditAction.APPROVAL_DECIDED,
+            outcome=outcome, actor=self.actor, summary=summary, now=self.cast.at, detail=detail,
+        )  # fmt: skip
+
+    def _refused(self, refusal: Refusal) -> Outcome:
+        self._record(AuditAction.ACTION_DENIED, "refused", {"code": refusal.code, "vote": self.cast.vote})
+        return self._answer(refusal.code, refusal.message)
+
+    def _record(self, action: AuditAction, outcome: str, detail: dict[str, object]) -> None:
+        audit.append(
+            self.connection, self.approval.tenant_id, action, actor=self.actor, at=self.cast.at,
+            subject=f"approval:{self.approval.id}", incident_id=self.approval.incident_id,
+            plan_hash=self.approval.plan_hash, outcome=outcome,
+            detail={"via": self.cast.via, "account": str(self.cast.ref), **detail},
+        )  # fmt: skip
+
+    def _answer(self, code: Code, message: str) -> Outcome:
+        decided_by = _name(self.connection, self.approval)
+        return Outcome(
+            status=self.approval.status, code=code, message=message, decided_by=decided_by, approval=self.approval
+        )
+
+    def _who_decided(self) -> str:
+        approval = self.approval
+        who = _name(self.connection, approval)
+        if who is None:
+            return f"This is {approval.status.value} already ({approval.reason or 'nobody decided in time'})."
+        when = f"{approval.decided_at:%H:%M:%S} UTC" if approval.decided_at else "before"
+        return f"{who} has {approval.status.value} this via {approval.via} at {when}; your click changes nothing."
+
+
+_DECIDE = text("""
+    update approvals set status = :status, decided_at = :now, decided_by = :person, via = :via, reason = :reason
+    where id = :id and status = 'pending' and (cast(:person as uuid) is null or expires_at > :now)
+    returning *""")
+
+
+def _locked(connection: Connection, approval_id: ApprovalId | str, tenant: TenantId | None) -> Approval | None:
+    """The approval, locked until the end of the transaction; its incident cannot end meanwhile.
+
+    The incident is locked first, as everybody does who ends one and then voids what it asked for.
+    """
+    try:
+        key = approval_id if isinstance(approval_id, UUID) else UUID(approval_id)
+    except ValueError:
+        return None
+    approval = approvals.get(connection, ApprovalId(key))
+    if approval is None or tenant not in (None, approval.tenant_id):
+        return None
+    connection.execute(text("select 1 from incidents where id = :id for share"), {"id": approval.incident_id})
+    row = connection.execute(text("select * from approvals where id = :id for update"), {"id": key}).one()
+    return approvals.from_row(row)
+
+
+def _void_because(connection: Connection, approval: Approval) -> str | None:
+    """Holds the question against the world as it is: the frozen plan is read again and its hash made again."""
+    row = connection.execute(
+        text(
+            "select i.status = 'resolved' as ended, d.superseded_at is null as in_force, d.body::text as body"
+            " from incidents i, decisions d where i.id = :incident and d.id = :decision"
+        ),
+        {"incident": approval.incident_id, "decision": approval.decision_id},
+    ).one()
+    try:
+        plan_hash = of_decision(Decision.model_validate_json(row.body)) if row.in_force else None
+    except ValidationError:
+        plan_hash = None
+    return rules.void_because(approval, plan_hash=plan_hash, incident_ended=row.ended)
+
+
+def _store(connection: Connection, approval: Approval, ballot: Ballot) -> None:
+    connection.execute(
+        text(
+            "insert into approval_votes(approval_id, tenant_id, person_id, vote, via, account, stepped_up, reason, at)"
+            " values(:id, :tenant, :person, :vote, :via, :account, :stepped_up, :reason, :at)"
+        ),
+        {
+            "id": approval.id, "tenant": approval.tenant_id, "person": ballot.person_id, "vote": ballot.vote,
+            "via": ballot.via, "account": ballot.account, "stepped_up": ballot.stepped_up, "reason": ballot.reason,
+            "at": ballot.at,
+        },
+    )  # fmt: skip
+
+
+def _name(connection: Connection, approval: Approval) -> str | None:
+    if approval.decided_by is None:
+        return None
+    decider = people.get(connection, approval.decided_by)
+    return decider.name if decider else None
+
+
+def _unknown(connection: Connection, cast: _Cast, approval_id: object) -> Outcome:
+    audit.append(
+        connection, NO_TENANT, AuditAction.ACTION_DENIED, actor=str(cast.ref), at=cast.at,
+        subject=f"approval:{str(approval_id)[:64]}", outcome="refused",
+        detail={"code": Code.UNKNOWN, "via": cast.via, "vote": cast.vote},
+    )  # fmt: skip
+    return Outcome(status=ApprovalStatus.VOID, code=Code.UNKNOWN, message="There is no such approval here.")
