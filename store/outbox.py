@@ -148,9 +148,7 @@ def next_due(connection: Connection) -> datetime | None:
 
 def waiting_channels(connection: Connection) -> list[str]:
     """Channels that have something to deliver."""
-    rows = connection.execute(
-        text("select distinct channel from outbox where status = 'pending' order by channel")
-    )
+    rows = connection.execute(text("select distinct channel from outbox where status = 'pending' order by channel"))
     return [row.channel for row in rows]
 
 

@@ -1,0 +1,29 @@
+"""`python -m deployments.gateway`: the HTTP edge as a process of its own."""
+
+import uvicorn
+from fastapi import FastAPI
+
+from deployments.cli import context
+from deployments.log import configure
+from gateway.app import create_app
+from spine.settings import Settings
+
+
+def application(settings: Settings) -> FastAPI:
+    """The gateway of this installation, wired to its database."""
+    return create_app(settings, context.database(settings))
+
+
+def main() -> None:
+    """Serve until ended; requests under way are finished first."""
+    configure("gateway")
+    settings = context.settings()
+    where = settings.gateway
+    uvicorn.run(
+        application(settings), host=where.host, port=where.port, log_config=None, access_log=False,
+        timeout_graceful_shutdown=5, server_header=False,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

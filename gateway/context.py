@@ -1,0 +1,50 @@
+"""What the routes work with: given once to `create_app`, reached through the request."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry, Counter
+
+from gateway.refusal import Refusals
+from spine.clock import Clock
+from spine.settings import Settings
+from store.engine import Database
+
+Wake = Callable[[UUID], Awaitable[None]]
+"""Wakes the run that waits for an approval (its id) which has just been decided."""
+Nudge = Callable[[], Awaitable[None]]
+"""Starts a detect run now instead of at its next turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The ports of the gateway."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    refusals: Refusals
+    wake: Wake
+    nudge: Nudge
+    registry: CollectorRegistry
+    ingested: Counter
+    """Events taken in by this process, by outcome."""
+
+
+def attach(app: FastAPI, context: Context) -> None:
+    """Make `context` reachable from every request of `app`."""
+    app.state.context = context
+
+
+def context_of(request: Request) -> Context:
+    """The context of the app that serves `request`."""
+    return context_of_app(request.app)
+
+
+def context_of_app(app: FastAPI) -> Context:
+    """The context that was attached to `app`."""
+    found = app.state.context
+    assert isinstance(found, Context)
+    return found

@@ -1,0 +1,144 @@
+"""`POST /api/ops/events`: one event, an array, or NDJSON. One bad row never loses the good ones."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from gateway.auth import Scope, require
+from gateway.context import Context, context_of
+from gateway.problem import Problem
+from spine.errors import Refused, Transient
+from spine.event import Event, Reason, Rejection, parse_event
+from spine.ids import derive
+from store.idempotency import begin, finish
+from store.ingest import count_rejects, ingest
+from store.keys import ApiKey
+
+router = APIRouter()
+_LONGEST_KEY = 255
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One request's rows, sorted into good and bad."""
+
+    events: list[Event] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+    def reject(self, index: int, why: Rejection) -> None:
+        self.rejected.append({"index": index, "reason": why.reason.value, "detail": why.detail})
+
+
+@router.post("/api/ops/events", status_code=202)
+async def post_events(
+    request: Request,
+    key: Annotated[ApiKey, Depends(require(Scope.EVENTS_WRITE))],
+) -> JSONResponse:
+    """Take events in: counts of what was accepted, known already, and rejected with the reason."""
+    context = context_of(request)
+    body = b"".join([part async for part in request.stream()])
+    repeat = request.headers.get("idempotency-key")
+    if repeat is not None and not 1 <= len(repeat) <= _LONGEST_KEY:
+        raise Problem(400, "idempotency.key", f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.")
+    lines = "ndjson" in request.headers.get("content-type", "") or "jsonl" in request.headers.get("content-type", "")
+    return JSONResponse(await run_in_threadpool(_take, context, key, body, lines, repeat), 202)
+
+
+def _take(context: Context, key: ApiKey, body: bytes, lines: bool, repeat: str | None) -> dict[str, Any]:
+    """Ingest one body. With an Idempotency-Key the same body is taken once, and answered alike ever after."""
+    now, rows = context.clock.now(), _rows(body, lines)
+    if repeat is None:
+        return _ingest(context, key, rows, now, None)
+    with context.database.tenant(key.tenant_id) as connection, _answered_in_http():
+        turn = begin(connection, key.tenant_id, repeat, sha256(body).digest(), now=now)
+    if turn.response is not None:
+        return turn.response
+    answer = _ingest(context, key, rows, turn.first_seen_at, repeat)
+    with context.database.tenant(key.tenant_id) as connection:
+        finish(connection, key.tenant_id, repeat, answer)
+    return answer
+
+
+@contextmanager
+def _answered_in_http() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        raise Problem(422, error.code, str(error)) from error
+    except Transient as error:
+        raise Problem(409, "idempotency.busy", str(error), headers={"Retry-After": "1"}) from error
+
+
+def _ingest(
+    context: Context, key: ApiKey, rows: Iterable[tuple[int, Any]], now: datetime, repeat: str | None
+) -> dict[str, Any]:
+    batch = _sort(rows, key, now, repeat)
+    report = ingest(context.database, key.tenant_id, batch.events)
+    if batch.rejected:
+        reasons = Counter(row["reason"] for row in batch.rejected)
+        with context.database.tenant(key.tenant_id) as connection:
+            count_rejects(connection, key.tenant_id, reasons, context.clock.now())
+    foreign = sum(row["reason"] == Reason.WRONG_TENANT.value for row in batch.rejected)
+    if foreign:
+        context.refusals.record(
+            Reason.WRONG_TENANT.value,
+            now=context.clock.now(),
+            actor=f"key:{key.name}",
+            subject="POST /api/ops/events",
+            tenant=key.tenant_id,
+            detail={"rows": foreign},
+        )
+    for outcome, n in (
+        ("accepted", report.accepted),
+        ("duplicate", report.duplicate),
+        ("rejected", len(batch.rejected)),
+    ):
+        context.ingested.labels(outcome).inc(n)
+    return {"accepted": report.accepted, "duplicate": report.duplicate, "rejected": batch.rejected}
+
+
+def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: str | None) -> _Batch:
+    batch = _Batch()
+    for index, row in rows:
+        named = row
+        if repeat is not None and isinstance(row, dict) and row.get("id") is None:
+            named = {**row, "id": str(derive("event", key.tenant_id, repeat, index))}
+        parsed = parse_event(named, now=now, tenant=key.tenant_id)
+        if isinstance(parsed, Rejection):
+            batch.reject(index, parsed)
+        else:
+            batch.events.append(parsed)
+    return batch
+
+
+def _rows(body: bytes, lines: bool) -> Iterator[tuple[int, Any]]:
+    """The rows of a body with their places; a line that is no JSON yields None, which is then rejected.
+
+    Raises:
+        Problem: 400, the whole body is no JSON.
+    """
+    if lines:
+        filled = (line for line in body.splitlines() if line.strip())
+        return ((index, _parsed(line)) for index, line in enumerate(filled))
+    try:
+        whole = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        detail = "The body is no JSON. Send an event, an array of events, or NDJSON as application/x-ndjson."
+        raise Problem(400, "body.malformed", detail) from error
+    return enumerate(whole if isinstance(whole, list) else [whole])
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

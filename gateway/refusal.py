@@ -1,0 +1,69 @@
+"""Refusals are audited; a flood of them is counted, not written row by row."""
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from spine.audit import AuditAction
+from spine.ids import NO_TENANT, TenantId
+from store import audit
+from store.engine import Database
+
+_log = structlog.get_logger(__name__)
+_PER_MINUTE = 10
+_MINUTE = timedelta(minutes=1)
+
+
+class Refusals:
+    """Writes refusals to the audit trail: the first ten of a minute one by one, the rest as a number.
+
+    The limit is per process and only about the record: every request is refused all the same.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._window: datetime | None = None
+        self._written = 0
+        self._suppressed = 0
+
+    def record(
+        self,
+        reason: str,
+        *,
+        now: datetime,
+        actor: str,
+        subject: str,
+        tenant: TenantId = NO_TENANT,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Audit that `actor` was refused, and why. `tenant` is whose trail it goes to: never a claimed one."""
+        skipped = self._admit(now)
+        if skipped is None:
+            return
+        _log.warning("refused", reason=reason, actor=actor, subject=subject, not_logged_before=skipped)
+        with self._database.system() as connection:
+            audit.append(
+                connection,
+                tenant,
+                AuditAction.ACTION_DENIED,
+                actor=actor,
+                at=now,
+                subject=subject,
+                outcome="refused",
+                detail={"reason": reason, **(detail or {}), **({"not_recorded_before": skipped} if skipped else {})},
+            )
+
+    def _admit(self, now: datetime) -> int | None:
+        """How many went unrecorded before this one; None = this one goes unrecorded too."""
+        with self._lock:
+            if self._window is None or now - self._window >= _MINUTE:
+                self._window, self._written = now, 0
+            if self._written >= _PER_MINUTE:
+                self._suppressed += 1
+                return None
+            self._written += 1
+            skipped, self._suppressed = self._suppressed, 0
+            return skipped

@@ -1,0 +1,31 @@
+"""LISTEN, for as long as the process lives: a lost connection is made again, and says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+import structlog
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+_log = structlog.get_logger(__name__)
+_PAUSE_SECONDS = 0.5
+_KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
+
+CAUGHT_UP = "\x00"
+"""Yielded after each connect: something may have been said while nobody listened."""
+
+
+async def notices(url: str, channel: str) -> AsyncIterator[str]:
+    """What is said on `channel`, for ever; `CAUGHT_UP` first and after every lost connection."""
+    while True:
+        try:
+            where = make_conninfo(url, application_name=f"listen {channel}", **_KEEPALIVE)
+            async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
+                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+                yield CAUGHT_UP
+                async for notice in connection.notifies():
+                    yield notice.payload
+        except psycopg.OperationalError as error:
+            _log.warning("lost the connection to the database", listening_to=channel, error=str(error).strip())
+            await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,203 @@
+"""Events over HTTP: the good ones are kept, the bad ones are named, and the tenant is the key's."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from gateway.app import create_app
+from spine.clock import ManualClock
+from spine.ids import TenantId
+from spine.settings import Settings
+from store.engine import Database
+from store.keys import add_key, revoke_key
+
+ACME, GLOBEX = TenantId("acme"), TenantId("globex")
+URL = "/api/ops/events"
+Key = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def client(database: Database, clock: ManualClock, serve: Callable[[Any], str]) -> Iterator[httpx.Client]:
+    settings = Settings()
+    settings.gateway.max_body_bytes, settings.gateway.max_ingest_bytes = 2_000, 20_000
+    with httpx.Client(base_url=serve(create_app(settings, database, clock=clock))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def key(database: Database, clock: ManualClock) -> Key:
+    def make(tenant: TenantId = ACME, *scopes: str) -> dict[str, str]:
+        with database.system() as connection:
+            _, secret = add_key(connection, tenant, "shop", scopes or ("events:write",), now=clock.now())
+        return {"Authorization": f"Bearer {secret}"}
+
+    return make
+
+
+def _event(number: int, clock: ManualClock, **more: Any) -> dict[str, Any]:
+    return {"id": f"e{number}", "type": "login_failed", "occurred_at": clock.now().isoformat(), "user_id": "u1", **more}
+
+
+def _stored(database: Database) -> list[tuple[str, str]]:
+    with database.system() as connection:
+        return [tuple(r) for r in connection.execute(text("select tenant_id, id from auth_ops_logs order by id"))]
+
+
+def _audited(database: Database) -> list[dict[str, Any]]:
+    with database.system() as connection:
+        rows = connection.execute(text("select entry from audit_entries order by seq"))
+        return [json.loads(r[0])["data"] if isinstance(r[0], str) else r[0]["data"] for r in rows]
+
+
+def test_one_event_an_array_and_lines_are_taken(client: httpx.Client, key: Key, clock: ManualClock) -> None:
+    mine = key()
+    one = client.post(URL, json=_event(1, clock), headers=mine)
+    assert (one.status_code, one.json()) == (202, {"accepted": 1, "duplicate": 0, "rejected": []})
+    many = client.post(URL, json=[_event(1, clock), _event(2, clock)], headers=mine)
+    assert many.json() == {"accepted": 1, "duplicate": 1, "rejected": []}
+    lines = "\n".join(json.dumps(_event(n, clock)) for n in (3, 4)) + "\n"
+    taken = client.post(URL, content=lines, headers={**mine, "Content-Type": "application/x-ndjson"})
+    assert taken.json()["accepted"] == 2
+
+
+def test_a_bad_row_is_named_and_loses_no_good_one(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    rows = [
+        json.dumps(_event(1, clock)),
+        "{no json",
+        json.dumps(_event(2, clock, occurred_at=(clock.now() + timedelta(days=1)).isoformat())),
+        json.dumps(_event(3, clock, ip="999.1.1.1")),
+        "[]",
+        json.dumps(_event(4, clock)),
+    ]
+    headers = {**key(), "Content-Type": "application/x-ndjson"}
+    answer = client.post(URL, content="\n".join(rows), headers=headers).json()
+    assert answer["accepted"] == 2
+    assert [(r["index"], r["reason"]) for r in answer["rejected"]] == [
+        (1, "malformed"), (2, "future"), (3, "bad_ip"), (4, "malformed"),
+    ]  # fmt: skip
+    assert _stored(database) == [("acme", "e1"), ("acme", "e4")]
+
+
+def test_another_tenants_name_in_the_body_is_refused_and_audited(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    answer = client.post(URL, json=[_event(1, clock, tenant_id=GLOBEX), _event(2, clock)], headers=key()).json()
+    assert [(r["index"], r["reason"]) for r in answer["rejected"]] == [(0, "wrong_tenant")]
+    assert _stored(database) == [("acme", "e2")]
+    (entry,) = _audited(database)
+    assert (entry["action"], entry["actor"], entry["detail"]["reason"]) == ("action.denied", "key:shop", "wrong_tenant")
+
+
+def test_the_same_keyed_request_is_taken_once_and_answered_alike(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    """The rows have neither id nor time: only the key makes a repetition recognisable."""
+    headers = {**key(), "Idempotency-Key": "batch-1"}
+    rows = [{"type": "login_failed", "user_id": "u1"}, {"type": "login_failed", "user_id": "u2"}]
+    first = client.post(URL, json=rows, headers=headers)
+    clock.advance(timedelta(seconds=5))
+    again = client.post(URL, json=rows, headers=headers)
+    assert first.json() == again.json() == {"accepted": 2, "duplicate": 0, "rejected": []}
+    assert len(_stored(database)) == 2
+
+
+def test_a_keyed_request_whose_server_died_is_taken_again_without_doubles(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    headers = {**key(), "Idempotency-Key": "batch-1"}
+    row = {"type": "login_failed", "user_id": "u1"}
+    client.post(URL, json=row, headers=headers)
+    with database.system() as connection:
+        connection.execute(text("update idempotency_keys set response = null"))
+    assert client.post(URL, json=row, headers=headers).status_code == 409
+    clock.advance(timedelta(seconds=61))
+    assert client.post(URL, json=row, headers=headers).json()["duplicate"] == 1
+    assert len(_stored(database)) == 1
+
+
+def test_an_idempotency_key_means_one_body(client: httpx.Client, key: Key, clock: ManualClock) -> None:
+    headers = {**key(), "Idempotency-Key": "batch-1"}
+    client.post(URL, json=_event(1, clock), headers=headers)
+    other = client.post(URL, json=_event(2, clock), headers=headers)
+    assert (other.status_code, other.json()["type"]) == (422, "urn:opsspine:problem:idempotency.reused")
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "wrong"}, {"Authorization": "Basic eA=="}]
+)
+def test_without_a_right_key_nothing_is_taken(
+    client: httpx.Client, headers: dict[str, str], clock: ManualClock, database: Database
+) -> None:
+    refused = client.post(URL, json=_event(1, clock), headers=headers)
+    assert refused.status_code == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert refused.json()["instance"] == f"urn:request:{refused.headers['x-request-id']}"
+    assert _stored(database) == []
+
+
+def test_wrong_keys_are_audited_but_a_flood_of_them_is_counted(
+    client: httpx.Client, clock: ManualClock, database: Database
+) -> None:
+    for number in range(30):
+        client.post(URL, json={}, headers={"X-API-Key": f"guess-{number}"})
+    assert len(_audited(database)) == 10
+    clock.advance(timedelta(minutes=1))
+    client.post(URL, json={}, headers={"X-API-Key": "guess-31"})
+    last = _audited(database)[-1]
+    assert last["detail"]["not_recorded_before"] == 20
+    assert "guess" not in json.dumps(_audited(database))
+
+
+def test_a_key_without_the_scope_or_revoked_is_refused(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    reader = key(ACME, "flags:read")
+    assert client.post(URL, json=_event(1, clock), headers=reader).status_code == 403
+    with database.system() as connection:
+        assert revoke_key(connection, ACME, "shop", now=clock.now()) == 1
+    assert client.post(URL, json=_event(1, clock), headers=reader).status_code == 401
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "streamed"])
+def test_a_body_over_the_limit_is_cut_off(client: httpx.Client, key: Key, announced: bool, database: Database) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b" " * 1_000
+
+    body: Any = b" " * 30_000 if announced else parts()
+    refused = client.post(URL, content=body, headers=key())
+    assert (refused.status_code, refused.json()["type"]) == (413, "urn:opsspine:problem:body.too_large")
+
+
+def test_ingest_may_be_larger_than_other_requests(client: httpx.Client, key: Key) -> None:
+    blank = b" " * 10_000 + b"[]"
+    assert client.post(URL, content=blank, headers=key()).status_code == 202
+    assert client.post("/api/ops/other", content=blank).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"login failed"], ids=["empty", "cut", "binary", "deep", "prose"]
+)
+def test_a_body_that_is_no_json_is_a_problem_not_a_crash(client: httpx.Client, key: Key, body: bytes) -> None:
+    refused = client.post(URL, content=body[:20_000], headers=key())
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:opsspine:problem:body.malformed")
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_the_request_id_is_taken_over_or_made(client: httpx.Client) -> None:
+    assert client.get("/livez", headers={"X-Request-ID": "trace-7"}).headers["x-request-id"] == "trace-7"
+    assert client.get("/livez", headers={"X-Request-ID": "<script>"}).headers["x-request-id"] != "<script>"
+    assert len(client.get("/livez").headers["x-request-id"]) == 36
