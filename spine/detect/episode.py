@@ -61,7 +61,7 @@ def identity(cause: Cause, predecessor: IncidentId | None) -> IncidentId:
     return incident_id(cause.tenant_id, cause.kind, f"{cause.subject}/{cause.drill_id or ''}/{predecessor or 'first'}")
 
 
-def links(last_end: datetime | None, now: datetime, settings: EpisodeSettings) -> bool:
+def recurrence(last_end: datetime | None, now: datetime, settings: EpisodeSettings) -> bool:
     """True when an incident that opens now is the recurrence of one that ended at `last_end`."""
     return last_end is not None and now - last_end <= timedelta(hours=settings.reopen_hours)
 

@@ -33,7 +33,7 @@ def attack_class(finding: Finding) -> str | None:
 
 
 def merged(summary: dict[str, Any], findings: Sequence[Finding], max_kept: int) -> dict[str, Any]:
-    """`summary` with `findings` added. Nothing is ever taken out; beyond `max_kept` it is only counted."""
+    """`summary` with `findings` added. Nothing is taken out; beyond `max_kept` it is counted, at least."""
     new = dict(summary)
     for finding in findings:
         _add(new, "addresses", finding.addresses, max_kept)
@@ -58,9 +58,10 @@ def _add(summary: dict[str, Any], name: str, items: Sequence[str], max_kept: int
     fresh = [item for item in dict.fromkeys(items) if item not in have]
     room = max(max_kept - len(kept), 0)
     summary[name] = kept + fresh[:room]
-    summary[f"{name}_total"] = len(summary[name]) + summary.get(f"{name}_cut", 0) + len(fresh[room:])
-    if fresh[room:]:
-        summary[f"{name}_cut"] = summary.get(f"{name}_cut", 0) + len(fresh[room:])
+    # those left out are not remembered, so the largest number left out at once is what is certain
+    left_out = max(summary.get(f"{name}_left_out", 0), len(fresh[room:]))
+    summary[f"{name}_left_out"] = left_out
+    summary[f"{name}_total"] = len(summary[name]) + left_out
 
 
 def _stronger(old: dict[str, Any] | None, finding: Finding) -> dict[str, Any]:

@@ -25,34 +25,14 @@ create table incidents(
 -- one live incident per cause: the last line of defence against duplicates
 create unique index incidents_live on incidents(tenant_id, kind, subject, coalesce(drill_id, '')) where status <> 'resolved';
 create index incidents_recent on incidents(tenant_id, opened_at desc);
+create index incidents_ended on incidents(tenant_id, kind, subject, resolved_at desc) where status = 'resolved';
 select tenant_table('incidents', 'select');
-
-create table findings(
-  id uuid primary key,
-  tenant_id text not null,
-  incident_id uuid references incidents(id),
-  kind text not null,
-  detector text not null,
-  subject text not null,
-  window_start timestamptz not null,
-  window_end timestamptz not null,
-  n bigint not null,
-  observed jsonb not null,
-  threshold jsonb not null,
-  margin float8 not null,
-  severity smallint not null,
-  body jsonb not null,
-  sha256 text not null,
-  created_at timestamptz not null default now()
-);
-create index findings_incident on findings(incident_id);
-select tenant_table('findings', 'select');
 
 create table evidence(
   id uuid primary key,
   tenant_id text not null,
   incident_id uuid not null references incidents(id),
-  source text not null,
+  source text not null,          -- "detector:<name>", "probe:<name>", ...
   query text not null,
   window_start timestamptz not null,
   window_end timestamptz not null,
@@ -60,7 +40,7 @@ create table evidence(
   observed jsonb not null,
   threshold jsonb not null,
   body jsonb not null,
-  sha256 text not null,
+  sha256 text not null,          -- of the canonical JSON (RFC 8785) of everything above but the id
   created_at timestamptz not null default now()
 );
 create index evidence_incident on evidence(incident_id);
