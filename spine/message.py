@@ -8,11 +8,12 @@ def slack_line(incident: Incident, decision: Decision) -> str:
     """One line: how bad, what, whom it hits, what speaks for it, what is done, what comes next."""
     actions = ", ".join(s.action_key for s in decision.steps) or "none"
     held = [s.ttl for s in decision.steps if s.ttl is not None]
+    hashes = ", ".join(e.sha256[:8] for e in decision.evidence[:3])
     return (
         f"[{incident.severity.label}] {incident.kind.value} {incident.tenant_id} "
         f"since {incident.first_event_at:%Y-%m-%d %H:%M}Z. "
         f"Impact {impact(decision)}. "
-        f"Evidence {len(decision.evidence)} receipts, {', '.join(e.sha256[:8] for e in decision.evidence[:3]) or 'none'}. "
+        f"Evidence {len(decision.evidence)} receipts, {hashes or 'none'}. "
         f"Action {actions}, TTL {max(held) if held else 'none'}. "
         f"Next {following(decision)}."
     )

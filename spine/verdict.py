@@ -107,7 +107,8 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
     cause = Cause.STOPPED if stopped else Cause.ENDED
     attempts = int(numbers["legitimate_attempts"])
     if attempts < criteria.min_legitimate:
-        because = f"failures fell, but {attempts} legitimate attempts are too few ({criteria.min_legitimate}) to rule harm out"
+        enough = f"too few ({criteria.min_legitimate} are needed) to rule harm out"
+        because = f"failures fell, but {attempts} legitimate attempts are {enough}"
         return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, cause=cause, pending=early, numbers=numbers)
     why = (
         f"{stopped} attempts were stopped in the calm: the attack may go on behind the mitigation"
