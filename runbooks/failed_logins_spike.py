@@ -17,7 +17,7 @@ from spine.case import Case, Confounder, Diagnosis, Proposal
 from spine.case_example import Crowd, case
 from spine.decision.blast import SUCCEEDED
 from spine.incident import Incident, IncidentKind
-from spine.message import following, impact
+from spine.outlook import following, impact
 from spine.network import gather
 from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook

@@ -1,0 +1,29 @@
+"""Two things people ask of a plan at once: whom does it concern, and what happens next."""
+
+from spine.plan import Decision, Gate, Step
+
+
+def impact(decision: Decision) -> str:
+    """How many attempts belong to the attack, and their share of all that can be told apart."""
+    steps = (*decision.steps, *decision.denied)
+    radius = next((s.blast_radius for s in steps if s.blast_radius is not None), None)
+    if radius is None:
+        return "unknown"
+    whole = radius.attack_events + radius.legitimate_events
+    share = radius.attack_events / whole if whole else 0.0
+    return f"{radius.attack_events} hostile attempts/{share:.0%}"
+
+
+def following(decision: Decision) -> str:
+    """What happens next, and until when."""
+    waiting = gated(decision)
+    if waiting:
+        return f"{max(s.gate for s in waiting).label} before {decision.expires_at:%H:%M}Z"
+    if decision.verify is not None:
+        return f"verification within {decision.verify.deadline + decision.verify.hold}"
+    return "a person looks at it"
+
+
+def gated(decision: Decision) -> tuple[Step, ...]:
+    """The steps that wait for somebody."""
+    return tuple(s for s in decision.steps if s.gate is not Gate.ALLOW)
