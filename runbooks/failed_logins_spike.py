@@ -14,11 +14,12 @@ from datetime import timedelta
 import pandas as pd
 
 from spine.case import Case, Confounder, Diagnosis, Proposal
-from spine.case_example import Crowd, case
+from spine.case_example import Crowd
+from spine.case_example import case as example
 from spine.decision.blast import SUCCEEDED
 from spine.incident import Incident, IncidentKind
-from spine.outlook import following, impact
 from spine.network import gather
+from spine.outlook import following, impact
 from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.sample import success_rate
@@ -254,7 +255,7 @@ RUNBOOK = Runbook(
     examples=(
         Example(
             "stuffing: 20 addresses try 200 users, beside an office",
-            lambda: case(
+            lambda: example(
                 Crowd(addresses=20, users=200, tries=3, hostile=True),
                 Crowd(addresses=1, users=40, tries=1, network="198.51.100", first_user=1000),
             ),
@@ -262,7 +263,7 @@ RUNBOOK = Runbook(
         ),
         Example(
             "a stale service password, 50 times",
-            lambda: case(
+            lambda: example(
                 Crowd(addresses=1, users=1, tries=50, network="198.51.100", fails=True),
                 Crowd(addresses=30, users=60, tries=1, network="192.0.2", first_user=1000),
                 margin=0.9,
