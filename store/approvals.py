@@ -1,4 +1,7 @@
-"""Approvals in PostgreSQL: asked once, ended once, and what waits for them. Votes are cast in store/decide.py."""
+"""Approvals in PostgreSQL: asked once, ended once, and what waits for them. Votes are cast in store/decide.py.
+
+Locks are taken in one order everywhere: incident, approval, person, audit chain.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -46,6 +49,7 @@ def request(
     if gate.label not in _GATES or not steps or len(asked) != len(set(steps)):
         raise ValueError(f"no approval can be asked for steps {list(steps)} behind the gate {gate.label}")
     key = approval_id(TenantId(decision.tenant), decision.decision_id, gate, steps)
+    incidents.get(connection, decision.incident_id, lock=True)
     inserted = connection.execute(
         _INSERT,
         {
@@ -114,6 +118,13 @@ def ballots(connection: Connection, approval: ApprovalId) -> list[Ballot]:
 
 def expire_due(connection: Connection, now: datetime, settings: Settings) -> list[Approval]:
     """End every question whose time is up, exactly once; returns those this call ended."""
+    connection.execute(
+        text("""
+            select 1 from incidents where id in (
+              select incident_id from approvals where status = 'pending' and expires_at <= :now)
+            order by id for update"""),
+        {"now": now},
+    )
     rows = connection.execute(
         text("""
             update approvals set status = 'expired', decided_at = :now where id in (
@@ -133,6 +144,10 @@ def void(connection: Connection, approval: ApprovalId, because: str, *, now: dat
 
     Never grants anything: cancelling a waiting run is no approval.
     """
+    asked = get(connection, approval)
+    if asked is None:
+        return False
+    incidents.get(connection, asked.incident_id, lock=True)
     taken = connection.execute(
         text(
             "update approvals set status = 'void', decided_at = :now, reason = :because"

@@ -23,7 +23,7 @@ from spine.plan import Decision
 from spine.policy import may_decide
 from spine.redact import redact_text
 from spine.settings import Settings
-from store import approvals, audit, people
+from store import approvals, audit, incidents, people
 from store.engine import Database
 from store.retry import retrying
 from store.stepup import StepUp, step_up
@@ -226,10 +226,7 @@ _DECIDE = text("""
 
 
 def _locked(connection: Connection, approval_id: ApprovalId | str, tenant: TenantId | None) -> Approval | None:
-    """The approval, locked until the end of the transaction; its incident cannot end meanwhile.
-
-    The incident is locked first, as everybody does who ends one and then voids what it asked for.
-    """
+    """The approval, locked until the end of the transaction; its incident cannot end meanwhile."""
     try:
         key = approval_id if isinstance(approval_id, UUID) else UUID(approval_id)
     except ValueError:
@@ -237,7 +234,7 @@ def _locked(connection: Connection, approval_id: ApprovalId | str, tenant: Tenan
     approval = approvals.get(connection, ApprovalId(key))
     if approval is None or tenant not in (None, approval.tenant_id):
         return None
-    connection.execute(text("select 1 from incidents where id = :id for share"), {"id": approval.incident_id})
+    incidents.get(connection, approval.incident_id, lock=True)
     row = connection.execute(text("select * from approvals where id = :id for update"), {"id": key}).one()
     return approvals.from_row(row)
 

@@ -1,6 +1,7 @@
 """What tests of approvals share: an incident, its plan, and people. Loaded by the fixture `approval_case`."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import text
@@ -89,11 +90,19 @@ class ApprovalCase:
         """What their authenticator shows now."""
         return totp.code_at(self.secrets[ref], self.clock.now())
 
-    def ask(self, gate: Gate = Gate.APPROVE, steps: tuple[int, ...] = (1,), **more: object) -> Approval:
+    def ask(
+        self, gate: Gate = Gate.APPROVE, steps: tuple[int, ...] = (1,), *, of: Decision | None = None, **more: Any
+    ) -> Approval:
         """The question as the engine asks it."""
         with self.database.system() as connection:
             return approvals.request(
-                connection, self.decision, gate=gate, steps=steps, now=self.clock.now(), settings=self.settings, **more
+                connection,
+                of or self.decision,
+                gate=gate,
+                steps=steps,
+                now=self.clock.now(),
+                settings=self.settings,
+                **more,
             )
 
     def decide(
