@@ -68,7 +68,7 @@ def _context(body: bytes, caller: ApiKey) -> dict[str, Any]:
     """The evaluation context; the tenant in it is always the key's."""
     try:
         parsed = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest("PARSE_ERROR", f"the body is no JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise BadRequest("PARSE_ERROR", "the body must be an object with a `context`")

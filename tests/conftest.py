@@ -67,6 +67,14 @@ def ledger(database: Database) -> Any:
     return _beside("ledger_case").Ledger(database)
 
 
+@pytest.fixture
+def receiver() -> Iterator[Any]:
+    """A program that receives our webhooks over real HTTP (tests/receiver.py)."""
+    listening = _beside("receiver").Receiver()
+    yield listening
+    listening.close()
+
+
 def _beside(name: str) -> Any:
     """The module `name` beside this file: pytest's importlib mode makes `tests` no package."""
     spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))

@@ -1,5 +1,6 @@
 """An open incident with a plan, and what it takes to act on it and to look at the outcome."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +13,10 @@ from spine.flag import Evaluation, FlagSet, boolean_flag
 from spine.ids import IncidentId, TenantId, mint
 from spine.lease import Lease
 from spine.plan import Gate, Risk, Step
-from spine.settings import Settings
+from spine.settings import Settings, WebhookSettings
 from store import flags, incidents, leases
 from store.engine import Database
-from tasks.leasing import apply_lease, intend_lease, ports_of
+from tasks.leasing import Tended, apply_lease, intend_lease, ports_of, tend_leases
 
 Plan = tuple[IncidentId, UUID]
 
@@ -30,6 +31,13 @@ class Ledger:
         self.settings = Settings(env="prod")
         self.ports = ports_of(self.settings, clock=self.clock)
         self.incident, self.decision = self.add_incident()
+
+    def with_webhook(self, url: str) -> "Ledger":
+        """From now on the webhook at `url` is a second effect."""
+        secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+        self.settings = Settings(env="prod", webhook=WebhookSettings(url=url, secret=secret, timeout_seconds=5))
+        self.ports = ports_of(self.settings, clock=self.clock)
+        return self
 
     def add_incident(self, tenant: TenantId | None = None) -> Plan:
         """Another open incident with a decision; returns both ids."""
@@ -94,6 +102,11 @@ class Ledger:
                 connection, self.tenant, key, boolean_flag(on=on, metadata=metadata).stored(),
                 expected_version=version, actor="person:ada@example.org", reason="by hand", at=self.clock.now(),
             )  # fmt: skip
+
+    def tend(self, **by: float) -> list[Tended]:
+        """Let time pass (`minutes=…`), then one round of reconcile."""
+        self.clock.advance(timedelta(**by))
+        return tend_leases(self.database, self.ports)
 
     def rows(self, query: str, **values: object) -> list[Any]:
         """What a query finds, across tenants."""
