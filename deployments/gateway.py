@@ -4,14 +4,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from deployments.cli import context
+from deployments.gateway_ports import nudge_port, wake_port
 from deployments.log import configure
 from gateway.app import create_app
 from spine.settings import Settings
 
 
 def application(settings: Settings) -> FastAPI:
-    """The gateway of this installation, wired to its database."""
-    return create_app(settings, context.database(settings))
+    """The gateway of this installation, wired to its database and to the orchestrator."""
+    database = context.database(settings)
+    return create_app(settings, database, wake=wake_port(database), nudge_detect=nudge_port())
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.flows import EntrypointType
 from prefect.runner import Runner
+from prefect.types.entrypoint import EntrypointType
 
 from flows import respond
 from flows.detect import detect
@@ -33,9 +33,7 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
         )
         for verb, every in ((detect, interval), (reconcile, interval), (retain, timedelta(hours=1)))
     ]
-    manual = [
-        await verb.ato_deployment("now", entrypoint_type=module, tags=["manual"]) for verb in (detect, reconcile)
-    ]
+    manual = [await verb.ato_deployment("now", entrypoint_type=module, tags=["manual"]) for verb in (detect, reconcile)]
     runbooks = [
         await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=["runbook"])
         for verb in respond.FLOWS.values()

@@ -59,7 +59,7 @@ class Supervisor:
     def _claim_folder(self) -> None:
         folder = self.settings.data_dir
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = open(folder / "supervisor.lock", "w")
+        self._lock = open(folder / "supervisor.lock", "w")  # noqa: SIM115 - held until the process ends
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -88,9 +88,7 @@ class Supervisor:
         logs = log_folder(self.settings)
 
         def child(name: str, *command: str, stop_seconds: float = 15) -> Child:
-            made = Child(
-                name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", stop_seconds
-            )
+            made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", stop_seconds)
             self.children.append(made)
             made.start()
             return made
@@ -121,9 +119,7 @@ class Supervisor:
                 raise SystemExit(0)
             self._watch()
             if time.monotonic() > until:
-                raise Broken(
-                    f"{what} within {_READY_SECONDS} s. The logs are in {log_folder(self.settings)}."
-                )
+                raise Broken(f"{what} within {_READY_SECONDS} s. The logs are in {log_folder(self.settings)}.")
             time.sleep(_POLL_SECONDS)
 
     def _write_state(self, ours: str) -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from blocks.orchestrator import start_run
 from flows.context import database, living, settings

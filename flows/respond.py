@@ -1,18 +1,18 @@
 """Respond: one flow per runbook, built from its declaration. An incident's whole response is one run."""
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from prefect import Flow, flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from flows.context import database, living, run_id, settings
 from runbooks import catalogue
 from runbooks.engine.context import RunContext
-from runbooks.engine.name import flow_name
+from runbooks.engine.name import DEPLOYMENT, flow_name
 from runbooks.engine.response import respond
 from spine.ids import IncidentId
 from spine.runbook import Runbook
@@ -31,20 +31,26 @@ def _build(runbook: Runbook) -> Flow[[str], Coroutine[Any, Any, State[None]]]:
         with living():
             incident = IncidentId(UUID(incident_id))
             with database().system() as connection:
-                fence = incidents.take(connection, incident, run_id(), at=datetime.now(UTC))
-            context = RunContext(database=database(), settings=settings(), incident_id=incident, fence=fence)
-            return Completed(message=await respond(context, runbook))
+                fence = incidents.take(connection, incident, run_id())
+            context = RunContext(
+                database=database(), settings=settings(), runbook=runbook, incident_id=incident, fence=fence
+            )
+            return Completed(message=await respond(context))
 
     name = flow_name(runbook.kind)
     body.__name__ = body.__qualname__ = name
-    return flow(name=name, description=runbook.description, flow_run_name=_run_name)(_documented(body, runbook))
+    return flow(name=name, description=runbook.summary, flow_run_name=_run_name)(_documented(body, runbook))
 
 
 def _documented(body: Callable[..., Any], runbook: Runbook) -> Callable[..., Any]:
-    body.__doc__ = f"Respond to an incident of kind {runbook.kind.value}.\n\nArgs:\n    incident_id: UUID of the incident."
+    body.__doc__ = (
+        f"Respond to an incident of kind {runbook.kind.value}.\n\nArgs:\n    incident_id: UUID of the incident."
+    )
     body.__module__ = __name__
     return body
 
+
+__all__ = ["DEPLOYMENT", "FLOWS"]
 
 FLOWS = {flow_name(kind): _build(runbook) for kind, runbook in catalogue().items()}
 globals().update(FLOWS)

@@ -50,6 +50,14 @@ def current(connection: Connection, incident_id: UUID) -> Decision | None:
     )
 
 
+def count(connection: Connection, incident_id: UUID) -> int:
+    """How many decisions were made on the incident, the current one included."""
+    found: int = connection.execute(
+        text("select count(*) from decisions where incident_id = :id"), {"id": incident_id}
+    ).scalar_one()
+    return found
+
+
 def get(connection: Connection, decision_id: UUID) -> Decision | None:
     """One decision, superseded or not; None = there is no such row, or it belongs to another tenant."""
     return _load(connection, "where id = :id", decision_id)

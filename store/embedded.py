@@ -44,7 +44,7 @@ class EmbeddedPostgres:
     def start(self) -> "EmbeddedPostgres":
         """Create the cluster if there is none, start it if it is down, and take a handle."""
         self._prepare()
-        self._handle = open(self.folder / "handles.lock", "w")
+        self._handle = open(self.folder / "handles.lock", "w")  # noqa: SIM115 - held until stop()
         with self._starting():
             fcntl.flock(self._handle, fcntl.LOCK_SH)
             self._init()
@@ -105,7 +105,7 @@ class EmbeddedPostgres:
         return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
 
     def _starting(self) -> contextlib.AbstractContextManager[Any]:
-        lock = open(self.folder / "start.lock", "w")
+        lock = open(self.folder / "start.lock", "w")  # noqa: SIM115 - closed by the caller
         fcntl.flock(lock, fcntl.LOCK_EX)
         return contextlib.closing(lock)
 

@@ -9,7 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from spine.case import LOOK_BACK, Case
 from spine.finding import Finding
 from spine.incident import Incident
-from spine.lease import LeaseState
 from store import events, incidents, known, leases
 from store.engine import Database
 
@@ -19,9 +18,7 @@ def read_case(database: Database, incident: Incident, now: datetime) -> Case:
     with database.system() as connection:
         findings = findings_of(connection, incident)
         tried = {
-            lease.action_key
-            for lease in leases.of_incident(connection, incident.id)
-            if lease.state is LeaseState.REVERTED and lease.applied_at is not None
+            lease.action_key for lease in leases.of_incident(connection, incident.id) if lease.applied_at is not None
         }
     return Case.of(incident, findings, now=now, tried=tried, **_read(database, incident, now))
 
@@ -31,7 +28,7 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
     tenant = incident.tenant_id
     try:
         with database.system() as connection:
-            logins = events.recent_logins(connection, tenant, now - LOOK_BACK, now, synthetic=incident.synthetic)
+            logins = events.recent_logins(connection, tenant, now - LOOK_BACK, now)
             users, addresses = known.known_before(
                 connection,
                 tenant,

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from spine.errors import Refused
 from spine.settings import Settings
@@ -15,10 +16,10 @@ def settings() -> Settings:
     return Settings()
 
 
-def instance(current: Settings) -> dict[str, str] | None:
+def instance(current: Settings) -> dict[str, Any] | None:
     """What `opsspine up` wrote down about the running instance of this data folder, or None."""
     file: Path = current.data_dir / STATE_FILE
-    return json.loads(file.read_text()) if file.exists() else None
+    return dict(json.loads(file.read_text())) if file.exists() else None
 
 
 def database(current: Settings | None = None) -> Database:

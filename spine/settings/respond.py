@@ -10,6 +10,8 @@ class DecisionSettings(BaseModel):
     propose_confidence: float = 0.5
     plan_minutes: float = 15
     """A plan, and the approval of it, is void after this."""
+    max_plans: int = 3
+    """Plans tried on one incident, each stronger than the one that was not enough; then people take over."""
     full_margin: float = Field(default=2, gt=0)
     """A finding this many times over its line counts fully for confidence. Judgement."""
     full_signals: int = Field(default=3, gt=0)

@@ -1,0 +1,38 @@
+"""Reconcile: deadlines, dead runs, lost wake-ups, unfinished leases, undelivered messages."""
+
+from datetime import UTC, datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from flows.context import database, living, settings
+from flows.detect import stale
+from runbooks import catalogue
+from runbooks.engine.name import deployment_of
+from spine.incident import Incident
+from tasks.reconciling import reconcile_once
+
+
+def _name() -> str:
+    return f"reconcile {datetime.now(UTC):%H:%M:%S}"
+
+
+def _deployment(incident: Incident) -> str | None:
+    return deployment_of(incident.kind) if incident.kind in catalogue() else None
+
+
+@flow(name="reconcile", flow_run_name=_name)
+async def reconcile() -> State[None]:
+    """One round; a late scheduled run does nothing, for a newer one covers it."""
+    now = datetime.now(UTC)
+    scheduled = flow_run.scheduled_start_time
+    if scheduled is not None and stale(scheduled, now):
+        return Completed(message=f"stale: was due {scheduled:%H:%M:%S}, a newer run covers it")
+    with living():
+        done = await reconcile_once(database(), settings(), _deployment, now)
+    for problem in done.problems:
+        get_run_logger().warning("%s", problem)
+    return Completed(message=done.sentence)

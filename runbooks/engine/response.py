@@ -1,0 +1,194 @@
+"""The response to one incident, from plan to end. Each call goes as far as the world lets it."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from prefect.flow_runs import asuspend_flow_run
+
+from runbooks.engine.context import CURRENT, RunContext
+from runbooks.engine.gate import pass_gate
+from runbooks.engine.mitigate import mitigate
+from runbooks.engine.rollback import roll_back
+from runbooks.engine.show import incident_text, plan_text, show
+from runbooks.engine.step import step
+from runbooks.engine.summary import show_summary
+from runbooks.engine.verify import verify
+from spine.approval import Approval, ApprovalStatus
+from spine.incident import IncidentStatus
+from spine.lease import LeaseState
+from spine.plan import Decision, Gate, Step, Verb
+from spine.verdict import Outcome
+from store import leases
+from tasks.mitigating import finish_without_effect
+from tasks.planning import plan_incident
+from tasks.progress import escalate, move, owned, resolve
+from tasks.verifying import begin_verification
+
+_SHORT = timedelta(seconds=5)
+"""A wait this short is slept through; a longer one suspends the run."""
+_ACTS = (Verb.MITIGATE, Verb.CONTAIN)
+
+
+async def respond(context: RunContext) -> str:
+    """Take the incident as far as it goes; returns a sentence for the run's final state.
+
+    Restarts from the top whenever the run resumes or a new one takes over: every part looks at the ledger first.
+    """
+    CURRENT.set(context)
+    incident = context.incident()
+    if incident.status is IncidentStatus.RESOLVED:
+        return "the incident is resolved"
+    await show("incident", incident, incident_text(incident), "What happened")
+    if incident.status is IncidentStatus.ESCALATED:
+        await roll_back("the incident was handed to people")
+        return "escalated: people decide what happens next"
+    while True:
+        decision = plan()
+        await show("plan", incident, plan_text(decision), "What is proposed, and why")
+        if decision.decision not in _ACTS:
+            return await _no_action(context, decision)
+        if context.incident().status is not IncidentStatus.ROLLING_BACK:
+            approvals = await _act(context, decision)
+            if not _in_force(context) and context.incident().mitigated_at is None:
+                return await _nothing_in_force(context, approvals)
+        if await _verified(context, decision):
+            return await _finish(context)
+
+
+@step("diagnose and decide")
+def plan() -> Decision:
+    """The frozen plan of the incident."""
+    context = CURRENT.get()
+    return plan_incident(
+        context.database, context.settings, context.runbook, context.incident_id, fence=context.fence, now=context.now()
+    )
+
+
+async def _act(context: RunContext, decision: Decision) -> list[Approval]:
+    """Every group of steps behind its own gate, in order; a refused group is skipped, the others go on."""
+    approvals = []
+    for gate, steps in _groups(decision):
+        if gate is not Gate.ALLOW:
+            approval = await pass_gate(context, decision, gate, steps)
+            approvals.append(approval)
+            if approval.status is not ApprovalStatus.APPROVED:
+                continue
+        if not _done(context, decision, steps):
+            await mitigate(str(context.incident_id), [s.order for s in steps])
+    return approvals
+
+
+def _groups(decision: Decision) -> Iterator[tuple[Gate, tuple[Step, ...]]]:
+    """Steps that follow each other behind the same gate are one question."""
+    runnable = sorted((s for s in decision.steps if s.gate is not Gate.DENY), key=lambda s: s.order)
+    for gate, steps in groupby(runnable, key=lambda s: s.gate):
+        yield gate, tuple(steps)
+
+
+def _done(context: RunContext, decision: Decision, steps: tuple[Step, ...]) -> bool:
+    """True when every step has a lease that has left its beginning behind."""
+    begun = (LeaseState.INTENDED, LeaseState.APPLYING, LeaseState.UNKNOWN)
+    with context.database.system() as connection:
+        held = {
+            lease.step
+            for lease in leases.of_incident(connection, context.incident_id)
+            if lease.decision_id == decision.decision_id and lease.state not in begun
+        }
+    return held >= {s.order for s in steps}
+
+
+def _in_force(context: RunContext) -> bool:
+    """True while the incident holds an effect that would have to end."""
+    with context.database.system() as connection:
+        held = leases.of_incident(connection, context.incident_id)
+    return any(lease.state is not LeaseState.REVERTED and lease.ttl_seconds is not None for lease in held)
+
+
+async def _no_action(context: RunContext, decision: Decision) -> str:
+    if _in_force(context):
+        await roll_back("what was tried was not enough, and nothing stronger is safe")
+        _escalate(context, "what was tried was not enough, and nothing stronger is safe")
+    with context.database.system() as connection:
+        incident = owned(connection, context.incident_id, context.fence)
+        if incident.status is IncidentStatus.ESCALATED:
+            pass
+        elif decision.decision is Verb.ESCALATE:
+            escalate(connection, context.settings, incident, "nothing automatic is safe enough", context.now())
+        else:
+            move(
+                connection, incident, IncidentStatus.MONITORING, at=context.now(),
+                summary=f"Watching: {decision.decision.value}, confidence {decision.confidence:.2f}",
+            )  # fmt: skip
+    return f"{decision.decision.value}: no action"
+
+
+async def _nothing_in_force(context: RunContext, approvals: list[Approval]) -> str:
+    """Everything was denied, expired or refused: people take over."""
+    answers = ", ".join(f"{a.gate.label} {a.status.value}" for a in approvals) or "no step could run"
+    finish_without_effect(
+        context.database, context.settings, context.incident_id, answers, context.fence, context.now()
+    )
+    await show_summary(context)
+    return f"nothing is in force ({answers})"
+
+
+async def _verified(context: RunContext, decision: Decision) -> bool:
+    """True when verification is over; False when the plan was not enough and the next one is due."""
+    status = context.incident().status
+    if status in (IncidentStatus.MITIGATING, IncidentStatus.AWAITING_APPROVAL, IncidentStatus.VERIFYING):
+        outcome = await _verify(context, decision)
+        if outcome is Outcome.INCONCLUSIVE:
+            _escalate(context, "verification stayed inconclusive, though it was given more time once")
+    return context.incident().status is not IncidentStatus.VERIFYING
+
+
+async def _finish(context: RunContext) -> str:
+    """Roll back what failed; hold what works until its leases end; close."""
+    if context.incident().status is IncidentStatus.ROLLING_BACK:
+        await roll_back("verification: not fixed, or harmful")
+        _escalate(context, "the mitigation was rolled back: it did not help, or it hurt")
+    if context.incident().status is IncidentStatus.MITIGATED:
+        await _hold(context)
+        with context.database.system() as connection:
+            incident = owned(connection, context.incident_id, context.fence)
+            resolve(connection, context.settings, incident, "mitigated, and every lease has ended", context.now())
+    await show_summary(context)
+    return f"the incident is {context.incident().status.value}"
+
+
+async def _verify(context: RunContext, decision: Decision) -> Outcome:
+    """The verdict; suspends the run until one can be given."""
+    due = begin_verification(context.database, decision, context.incident_id, fence=context.fence, now=context.now())
+    round_number = 0
+    while True:
+        outcome, pending = await verify(str(context.incident_id))
+        if not pending:
+            return outcome
+        await _wait(context, due, f"verify-{context.fence}-{round_number}")
+        round_number += 1
+
+
+async def _hold(context: RunContext) -> None:
+    """Until every lease has ended; reconcile ends them and wakes the run."""
+    round_number = 0
+    while _in_force(context):
+        with context.database.system() as connection:
+            ends = [one.expires_at for one in leases.of_incident(connection, context.incident_id) if one.expires_at]
+        await _wait(context, max(ends, default=context.now()), f"hold-{context.fence}-{round_number}")
+        round_number += 1
+
+
+async def _wait(context: RunContext, until: datetime, key: str) -> None:
+    """Sleep through a short wait; suspend for a long one, with reconcile to wake the run."""
+    if until - context.now() < _SHORT:
+        await asyncio.sleep(0.5)
+        return
+    await asuspend_flow_run(key=key, timeout=int((until - context.now()).total_seconds()) + 3600)
+
+
+def _escalate(context: RunContext, because: str) -> None:
+    with context.database.system() as connection:
+        incident = owned(connection, context.incident_id, context.fence)
+        escalate(connection, context.settings, incident, because, context.now())

@@ -1,0 +1,24 @@
+"""A person cancelled the run of an incident: that is no approval, and what was done is undone."""
+
+from datetime import datetime
+
+from spine.approval import ApprovalStatus
+from spine.ids import IncidentId
+from spine.settings import Settings
+from store import approvals, incidents
+from store.engine import Database
+from tasks.leasing import ports_of, revert_incident
+from tasks.progress import escalate
+
+
+def cancelled_by_hand(database: Database, settings: Settings, incident_id: IncidentId, now: datetime) -> None:
+    """Take back its questions and its leases, and hand the incident to people. The fence shuts the old run out."""
+    because = "its run was cancelled"
+    with database.system() as connection:
+        incidents.take(connection, incident_id, None)
+        for approval in approvals.of_incident(connection, incident_id):
+            if approval.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+                approvals.void(connection, approval.id, because, now=now, settings=settings)
+    revert_incident(database, incident_id, reason=because, ports=ports_of(settings))
+    with database.system() as connection:
+        escalate(connection, settings, incidents.get(connection, incident_id, lock=True), because, now)

@@ -1,0 +1,95 @@
+"""Diagnose and decide: freezes an incident's case into a plan, once."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from spine.audit import AuditAction
+from spine.case import Case, Diagnosis
+from spine.decision.engine import decide
+from spine.decision.rules import FlagState, Rules
+from spine.ids import IncidentId, TenantId
+from spine.incident import Incident
+from spine.plan import Decision
+from spine.runbook import Runbook
+from spine.settings import Settings
+from store import audit, decisions, flags, incidents
+from store.engine import Database
+from tasks.casing import read_case
+from tasks.mitigations import actions
+from tasks.outdating import outdated
+from tasks.progress import ACTOR, owned
+
+
+def plan_incident(
+    database: Database, settings: Settings, runbook: Runbook, incident_id: IncidentId, *, fence: int, now: datetime
+) -> Decision:
+    """The incident's plan: the frozen one, or, when there is none, one made now.
+
+    A resumed run re-reads the frozen row and does not diagnose again, unless the engine chose to wait and new
+    evidence came in, or the plan was carried out and turned out not to be enough.
+
+    Raises:
+        Refused: a newer run has taken the incident.
+    """
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+        frozen = decisions.current(connection, incident_id)
+        renew = frozen is not None and outdated(connection, incident, frozen)
+        state = flag_states(connection, incident.tenant_id)
+    if frozen is not None and not renew:
+        return frozen
+    case = read_case(database, incident, now)
+    diagnosis = runbook.diagnose(case)
+    specs = {key: mitigation.spec for key, mitigation in actions().items()}
+    decision = decide(case, diagnosis, runbook, specs, rules=Rules.of(settings), flags=state)
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+        decisions.save(connection, decision)
+        _record(connection, incident, case, diagnosis, decision, now)
+    return decision
+
+
+def flag_states(connection: Connection, tenant: TenantId) -> dict[str, FlagState]:
+    """The base of every flag of the tenant."""
+    return {
+        key: FlagState(version=flag.version, value=flag.definition.variants[flag.definition.default_variant])
+        for key, flag in flags.all_flags(connection, tenant).items()
+    }
+
+
+def _record(
+    connection: Connection, incident: Incident, case: Case, diagnosis: Diagnosis, decision: Decision, now: datetime
+) -> None:
+    incidents.add_evidence(
+        connection, incident.tenant_id, incident.id, source="diagnosis", query=decision.ruleset_version,
+        window_start=case.window_start, window_end=case.now, n=len(case.logins), observed=dict(diagnosis.numbers),
+        threshold={}, at=now,
+        body={
+            "class": diagnosis.attack_class, "summary": diagnosis.summary, "confirmed_by": diagnosis.confirmed_by,
+            "addresses": list(diagnosis.addresses[:1000]), "compromised": len(diagnosis.compromised_users),
+            "missing": list(diagnosis.missing),
+        },
+    )  # fmt: skip
+    incidents.append_timeline(connection, incident, now, "diagnosis", ACTOR, f"Diagnosed: {diagnosis.summary}")
+    steps = ", ".join(f"{s.action_key} ({s.gate.label})" for s in decision.steps) or "nothing to do"
+    incidents.append_timeline(
+        connection, incident, now, "decision", ACTOR,
+        f"Decided {decision.decision.value} at confidence {decision.confidence:.2f}: {steps}",
+        {"decision": str(decision.decision_id), "plan_hash": decision.plan_hash},
+    )  # fmt: skip
+    for action, after in (
+        (AuditAction.DIAGNOSIS_COMPLETED, {"class": diagnosis.attack_class, "summary": diagnosis.summary}),
+        (
+            AuditAction.DECISION_CREATED,
+            {
+                "decision": decision.decision.value, "confidence": decision.confidence,
+                "steps": [f"{s.order} {s.action_key} {s.gate.label}" for s in decision.steps],
+                "denied": [s.action_key for s in decision.denied],
+            },
+        ),
+    ):  # fmt: skip
+        audit.append(
+            connection, incident.tenant_id, action, actor=ACTOR, at=now, subject=f"decision:{decision.decision_id}",
+            incident_id=incident.id, plan_hash=decision.plan_hash, after=after,
+        )  # fmt: skip

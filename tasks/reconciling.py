@@ -1,0 +1,128 @@
+"""Reconcile: finishes whatever a dead process, a lost call or a passed deadline left undone.
+
+Everything here is safe to run twice, by several at once, and while runs work on the same incidents.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from blocks.orchestrator import RunState, run_state, start_run, wake
+from spine.errors import OpsSpineError
+from spine.incident import Incident
+from spine.settings import Settings
+from store import approvals, heartbeats, incidents
+from store.engine import Database
+from tasks.attention import Need, need
+from tasks.cancelling import cancelled_by_hand
+from tasks.leasing import Tended, ports_of, tend_leases
+from tasks.relay import drain
+from tasks.stranded import clear_stranded
+
+_RELAY_SILENT = timedelta(seconds=60)
+T = TypeVar("T")
+DeploymentOf = Callable[[Incident], str | None]
+"""The deployment that responds to an incident; None = no runbook knows its kind."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciled:
+    """What one round did."""
+
+    expired: int = 0
+    tended: list[Tended] = field(default_factory=list)
+    crashed: int = 0
+    woken: list[UUID] = field(default_factory=list)
+    started: list[UUID] = field(default_factory=list)
+    delivered: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def sentence(self) -> str:
+        """The round in words."""
+        return (
+            f"{self.expired} approvals expired, {len(self.tended)} leases tended, {self.crashed} runs found dead, "
+            f"{len(self.woken)} woken, {len(self.started)} started, {self.delivered} messages delivered, "
+            f"{len(self.problems)} problems"
+        )
+
+
+async def reconcile_once(
+    database: Database, settings: Settings, deployment_of: DeploymentOf, now: datetime
+) -> Reconciled:
+    """One round over everything. A part that fails does not keep the others from being tried."""
+    done = Reconciled()
+    with database.system() as connection:
+        done.expired = len(approvals.expire_due(connection, now, settings))
+    done.tended = await asyncio.to_thread(tend_leases, database, ports_of(settings))
+    done.problems += [t.error for t in done.tended if t.error]
+    done.crashed = await _tried(done, clear_stranded(database)) or 0
+    await _wake_decided(database, done, now)
+    with database.system() as connection:
+        live = incidents.list_live(connection)
+    for incident in live:
+        await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
+    if _relay_silent(database, now):
+        done.delivered = await asyncio.to_thread(drain, database, settings)
+    with database.system() as connection:
+        heartbeats.beat(connection, "reconcile", now=now, detail={"problems": len(done.problems)})
+    return done
+
+
+async def _wake_decided(database: Database, done: Reconciled, now: datetime) -> None:
+    """Runs whose question was answered while the call that should have woken them was lost."""
+    with database.system() as connection:
+        answered = approvals.decided_unresumed(connection)
+    for approval in answered:
+        if approval.flow_run_id is None:
+            continue
+        state = await _tried(done, run_state(approval.flow_run_id))
+        if state is not None and state.waiting and not await _tried(done, wake(approval.flow_run_id)):
+            continue
+        if state is not None and state.waiting:
+            done.woken.append(approval.flow_run_id)
+        if state is not None and (state.waiting or state.ended):
+            with database.system() as connection:
+                approvals.mark_resumed(connection, approval.id, now)
+
+
+async def _attend(
+    database: Database,
+    settings: Settings,
+    deployment_of: DeploymentOf,
+    incident: Incident,
+    done: Reconciled,
+    now: datetime,
+) -> None:
+    deployment = deployment_of(incident)
+    if deployment is None:
+        return
+    state: RunState | None = await run_state(incident.flow_run_id) if incident.flow_run_id else None
+    with database.system() as connection:
+        wanted = need(connection, database, incident, state, now)
+    if wanted is Need.WAKE and incident.flow_run_id and await wake(incident.flow_run_id):
+        done.woken.append(incident.flow_run_id)
+    elif wanted is Need.COMPENSATE:
+        await asyncio.to_thread(cancelled_by_hand, database, settings, incident.id, now)
+    elif wanted is Need.START:
+        key = str(incident.id) if incident.fence == 0 else f"{incident.id}:{incident.fence}"
+        tags = (f"tenant:{incident.tenant_id}", f"severity:{incident.severity.label}")
+        parameters = {"incident_id": str(incident.id)}
+        done.started.append(await start_run(deployment, parameters, idempotency_key=key, tags=tags))
+
+
+async def _tried(done: Reconciled, attempt: Awaitable[T]) -> T | None:
+    try:
+        return await attempt
+    except OpsSpineError as error:
+        done.problems.append(str(error))
+        return None
+
+
+def _relay_silent(database: Database, now: datetime) -> bool:
+    with database.system() as connection:
+        last = heartbeats.beats(connection).get("relay")
+    return last is None or now - last[0] > _RELAY_SILENT

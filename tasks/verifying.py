@@ -1,0 +1,140 @@
+"""Verification: did the mitigation help, and did it hurt? Asked of the events, not of the mitigation."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from spine.audit import AuditAction
+from spine.errors import Broken
+from spine.ids import IncidentId
+from spine.incident import Incident, IncidentStatus
+from spine.lease import Lease, LeaseState
+from spine.notification import Topic
+from spine.plan import Decision, VerifyCriteria
+from spine.sample import samples
+from spine.settings import Settings
+from spine.verdict import Outcome, Sample, Verdict, judge
+from store import audit, decisions, events, incidents, known, leases
+from store.engine import Database
+from tasks.progress import ACTOR, move, owned, tell
+
+_IN_FORCE = (LeaseState.ACTIVE, LeaseState.VERIFIED)
+
+
+def begin_verification(
+    database: Database, decision: Decision, incident_id: IncidentId, *, fence: int, now: datetime
+) -> datetime:
+    """The incident is being verified from now on; returns when the verdict is due at the latest."""
+    criteria = _criteria(decision)
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+        if incident.status is IncidentStatus.VERIFYING and incident.verify_after is not None:
+            return incident.verify_after
+        due = _applied_at(leases.of_incident(connection, incident_id), now) + criteria.deadline + criteria.hold
+        due += criteria.window
+        move(
+            connection, incident, IncidentStatus.VERIFYING, at=now, verify_after=due,
+            summary=f"Verifying until {due:%H:%M:%S} UTC: failures at most {criteria.max_failures_per_window:.0f} per "
+            f"{criteria.window} for {criteria.hold}",
+        )  # fmt: skip
+    return due
+
+
+def look(database: Database, decision: Decision, incident: Incident, now: datetime) -> tuple[Verdict, list[Sample]]:
+    """The verdict at `now`, and the samples it rests on. Changes nothing."""
+    criteria = _criteria(decision)
+    with database.system() as connection:
+        applied_at = _applied_at(leases.of_incident(connection, incident.id), now)
+        logins = events.recent_logins(connection, incident.tenant_id, applied_at, now)
+        users, addresses = known.known_before(
+            connection, incident.tenant_id, incident.first_event_at,
+            users=sorted({str(u) for u in logins["user_id"].dropna()}),
+            addresses=sorted({str(a) for a in logins["ip"].dropna()}),
+        )  # fmt: skip
+        reach = known.watermark(connection, incident.tenant_id)
+    found = samples(
+        logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=users,
+        known_addresses=addresses,
+    )  # fmt: skip
+    return judge(criteria, found, applied_at=applied_at, now=now), found
+
+
+def conclude(
+    database: Database, settings: Settings, decision: Decision, incident_id: IncidentId, *, fence: int, now: datetime
+) -> Verdict:
+    """The verdict, recorded: evidence with its samples, timeline, audit entry, news, and the incident's state.
+
+    Fixed: the incident is mitigated and its leases verified. Not fixed: the next plan is due, or, after the last
+    one, it is rolling back. Harmful: it is rolling back. Too early to say: nothing is recorded.
+
+    Raises:
+        Refused: a newer run has taken the incident.
+    """
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+    verdict, found = look(database, decision, incident, now)
+    if verdict.pending:
+        return verdict
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+        last_plan = decisions.count(connection, incident_id) >= settings.decision.max_plans
+        _evidence(connection, incident, verdict, found, now)
+        if verdict.outcome is Outcome.FIXED:
+            _verified(connection, incident, verdict, now)
+        elif verdict.outcome is Outcome.HARMFUL or (verdict.outcome is Outcome.NOT_FIXED and last_plan):
+            move(connection, incident, IncidentStatus.ROLLING_BACK, at=now, summary=f"Rolling back: {verdict.because}")
+        tell(
+            connection, settings, incident, Topic.VERIFICATION_COMPLETED, now=now,
+            dedupe=f"verification:{incident.id}:{now:%Y%m%d%H%M%S}", outcome=verdict.outcome.value,
+            because=verdict.because,
+        )  # fmt: skip
+        audit.append(
+            connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
+            subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
+            outcome=verdict.outcome.value,
+            after={"because": verdict.because, "cause": verdict.cause.value, **verdict.numbers},
+        )  # fmt: skip
+    return verdict
+
+
+def _verified(connection: Connection, incident: Incident, verdict: Verdict, now: datetime) -> None:
+    for lease in leases.of_incident(connection, incident.id):
+        if lease.state is LeaseState.ACTIVE:
+            leases.advance(connection, lease.id, LeaseState.VERIFIED, expected=lease.state, fence=lease.fence)
+    move(
+        connection, incident, IncidentStatus.MITIGATED, at=now, mitigated_at=incident.mitigated_at or now,
+        summary=f"Mitigated: {verdict.because}",
+    )  # fmt: skip
+
+
+def _evidence(connection: Connection, incident: Incident, verdict: Verdict, found: list[Sample], now: datetime) -> None:
+    start = found[0].start if found else now - timedelta(minutes=1)
+    incidents.add_evidence(
+        connection, incident.tenant_id, incident.id, source="verification", query=verdict.outcome.value,
+        window_start=start, window_end=now, n=sum(s.failures + s.stopped + s.legitimate_attempts for s in found),
+        observed=verdict.numbers, threshold={}, at=now,
+        body={
+            "because": verdict.because,
+            "cause": verdict.cause.value,
+            "samples": [
+                {
+                    "start": s.start.isoformat(), "end": s.end.isoformat(), "failures": s.failures,
+                    "stopped": s.stopped, "legitimate_attempts": s.legitimate_attempts,
+                    "legitimate_successes": s.legitimate_successes, "complete": s.complete,
+                }
+                for s in found
+            ],
+        },
+    )  # fmt: skip
+
+
+def _criteria(decision: Decision) -> VerifyCriteria:
+    if decision.verify is None:
+        raise Broken(f"The plan {decision.decision_id} acts but says nothing of how to verify it.")
+    return decision.verify
+
+
+def _applied_at(held: list[Lease], now: datetime) -> datetime:
+    """When the last effect came into force."""
+    times = [lease.applied_at for lease in held if lease.state in _IN_FORCE and lease.applied_at is not None]
+    return max(times, default=now)
