@@ -1,6 +1,7 @@
 """The leaky bucket of an address ran over: an answer within seconds, from what ingest keeps per address."""
 
 from datetime import timedelta
+from math import isfinite
 
 import pandas as pd
 
@@ -36,7 +37,8 @@ def find(scene: Scene) -> list[Finding]:
         found.append(
             sighting(
                 scene, NAME, rows, tenant=row.tenant_id, window=WINDOW, n=int(row.overflow_n),
-                observed={"failures": row.overflow_n, "users": row.users_60m, "seconds_per_try": pace},
+                observed={"failures": row.overflow_n, "users": row.users_60m}
+                | ({"seconds_per_try": pace} if isfinite(pace) else {}),  # JSON knows no infinity
                 threshold={"failures": limit.capacity_failures + 1, "users": limit.min_users,
                            "seconds_per_try": limit.machine_seconds},
                 margin=float(max(breadth, speed, floor)),

@@ -30,7 +30,8 @@ declare
 begin
   if to_regclass(name) is not null then return false; end if;
   perform pg_advisory_xact_lock(hashtext('make_event_partition'));
-  if to_regclass(name) is not null then return false; end if;
+  -- not to_regclass: its answer may be a remembered "no" from before the lock was waited for
+  if exists (select from pg_class where relname = name and relnamespace = current_schema()::regnamespace) then return false; end if;
   execute format('create table %I (like auth_ops_logs including defaults including constraints including indexes)', name);
   execute format('alter table auth_ops_logs attach partition %I for values from (%L) to (%L)',
     name, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
