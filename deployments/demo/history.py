@@ -32,7 +32,7 @@ def write_history(
     """
     chance = np.random.default_rng(seed)
     minutes = np.arange(DAYS * 24 * 60, 0, -1)
-    rhythm = _QUIETEST + (1 - _QUIETEST) * (1 + np.cos(minutes / (24 * 60) * 2 * np.pi)) / 2
+    rhythm = _QUIETEST + (1 - _QUIETEST) * ((1 + np.cos(minutes / (24 * 60) * 2 * np.pi)) / 2) ** 3
     weights = np.array([weight for _, weight in visitors])
     counts = chance.poisson(weights.sum() * 60 * rhythm)
     ago = np.repeat(minutes, counts) * 60.0 - chance.uniform(0, 59, counts.sum())

@@ -16,6 +16,7 @@ from deployments.demo.traffic.login import Answer
 from deployments.demo.traffic.population import Population
 from deployments.demo.traffic.tally import Tally
 
+_GATED = "ip.throttle"
 _GIVEN_UP = ("escalated", "rolling_back")
 
 
@@ -55,7 +56,6 @@ class Scene:
     records: Records
     flags: Flags
     population: Population
-    gateway_url: str
     prompts: Callable[[UUID], int]
     """How many messages with a decision to take the (fake) Slack shows for an approval."""
     attacker: Tally = field(default_factory=Tally)
@@ -72,13 +72,13 @@ class Scene:
         return found
 
     def gated_lease(self) -> RowMapping | None:
-        """The mitigation that needed the approval."""
+        """The throttle, which needed the approval."""
         incident = self.incident()
         approval = self.records.approval(incident["id"]) if incident else None
         if incident is None or approval is None:
             return None
         leases = self.records.leases(incident["id"])
-        return next((le for le in leases if le["step"] in approval["steps"] and le["expires_at"]), None)
+        return next((le for le in leases if le["action_key"] == _GATED and le["step"] in approval["steps"]), None)
 
     def guesses_per_second(self, since: float, until: float | None = None) -> float:
         """Passwords of the leaked list that were really checked, as the attacker counts."""

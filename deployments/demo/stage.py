@@ -93,7 +93,10 @@ async def play(stages: Sequence[Stage], screen: Screen) -> list[Passed]:
 
 async def _wait_for(stage: Stage) -> Passed:
     began = time.monotonic()
-    await stage.begin()
+    try:
+        await stage.begin()
+    except HopelessError as error:
+        raise StageMissedError(stage, str(error)) from error
     trouble = ""
     while time.monotonic() - began < stage.seconds:
         try:

@@ -72,6 +72,12 @@ def test_the_strict_limit_counts_each_address_by_itself(shop: httpx.Client, vend
     assert statuses == [401, 401, 429, 429]
 
 
+def test_the_strict_limit_can_count_by_user(shop: httpx.Client, vendor: Any) -> None:
+    vendor.flags["auth.rateLimit.strict"] = {"metadata": {"perMinute": 1, "burst": 1, "scope": "user"}}
+    statuses = [_log_in(shop, f"user{n % 2}", "guess", f"203.0.113.{n}").status_code for n in range(4)]
+    assert statuses == [401, 401, 429, 429]
+
+
 def test_a_denied_address_is_told_so_and_written_down(shop: httpx.Client, vendor: Any, eventually: Eventually) -> None:
     vendor.flags["auth.ipDeny.enabled"] = {"ips": [ATTACKER]}
     assert _log_in(shop, "nobody", "guess", ATTACKER).status_code == 403

@@ -21,11 +21,13 @@ _MOST_CACHED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """One flag's answer for one address; `per_minute` and `burst` say how hard, where that makes sense."""
+    """One flag's answer for one address; the rest says how hard, and what is counted together."""
 
     on: bool = False
     per_minute: float = 6
     burst: float = 2
+    per_user: bool = False
+    """Count attempts by the name tried instead of by address."""
 
 
 OFF = Protection()
@@ -85,6 +87,7 @@ class OpenFeatureProtections:
             on=bool(details.value),
             per_minute=_positive(metadata.get("perMinute"), OFF.per_minute),
             burst=_positive(metadata.get("burst"), OFF.burst),
+            per_user=metadata.get("scope") == "user",
         )
 
 

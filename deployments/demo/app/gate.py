@@ -30,22 +30,23 @@ class Gate:
         self._captcha = captcha
         self._throttles = {THROTTLE: Throttle(), STRICT_RATE: Throttle()}
 
-    def refusal(self, ip: str, captcha_token: str, captcha_answer: str) -> Refusal | None:
+    def refusal(self, ip: str, name: str, captcha_token: str, captcha_answer: str) -> Refusal | None:
         """Why this attempt is refused, or None when its password may be checked."""
         if self._protections.check(DENY, ip).on:
             return _BLOCKED
-        return self._too_fast(ip) or self._unanswered(ip, captcha_token, captcha_answer)
+        return self._too_fast(ip, name) or self._unanswered(ip, captcha_token, captcha_answer)
 
     def asks(self, ip: str) -> bool:
         """True when `ip` has to answer a question before it may log in."""
         return self._protections.check(CAPTCHA, ip).on
 
-    def _too_fast(self, ip: str) -> Refusal | None:
+    def _too_fast(self, ip: str, name: str) -> Refusal | None:
         for key, throttle in self._throttles.items():
             limit = self._protections.check(key, ip)
             if not limit.on:
                 continue
-            wait = throttle.wait_needed(ip, per_minute=limit.per_minute, burst=limit.burst)
+            counted = name if limit.per_user else ip
+            wait = throttle.wait_needed(counted, per_minute=limit.per_minute, burst=limit.burst)
             if wait:
                 return Refusal(429, "login_throttled", "Too many attempts. Please wait a little.", ceil(wait))
         return None

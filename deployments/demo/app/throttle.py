@@ -1,4 +1,4 @@
-"""A token bucket per address."""
+"""Token buckets, one per address or name."""
 
 import threading
 import time
@@ -7,24 +7,24 @@ _MOST_BUCKETS = 50_000
 
 
 class Throttle:
-    """Lets `burst` attempts through at once and `per_minute` after that, for each address by itself."""
+    """Lets `burst` attempts through at once and `per_minute` after that, for each key by itself."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[float, float]] = {}
-        """Address to (tokens left, when counted)."""
+        """Key to (tokens left, when counted)."""
 
-    def wait_needed(self, ip: str, *, per_minute: float, burst: float, now: float | None = None) -> float:
+    def wait_needed(self, key: str, *, per_minute: float, burst: float, now: float | None = None) -> float:
         """Take a token. Returns 0 when there was one, else the seconds until the next."""
         now = time.monotonic() if now is None else now
         capacity = max(1.0, burst)
         with self._lock:
             if len(self._buckets) >= _MOST_BUCKETS:
                 self._buckets.clear()
-            tokens, counted = self._buckets.get(ip, (capacity, now))
+            tokens, counted = self._buckets.get(key, (capacity, now))
             tokens = min(capacity, tokens + (now - counted) * per_minute / 60)
             if tokens >= 1:
-                self._buckets[ip] = (tokens - 1, now)
+                self._buckets[key] = (tokens - 1, now)
                 return 0.0
-            self._buckets[ip] = (tokens, now)
+            self._buckets[key] = (tokens, now)
             return (1 - tokens) * 60 / per_minute

@@ -94,7 +94,7 @@ def _add_login(app: FastAPI, shop: Shop) -> None:
     ) -> Response:
         ip = client_address(request, shop.settings.trusted_proxies)
         agent = request.headers.get("user-agent")
-        refusal = shop.gate.refusal(ip, captcha_token, captcha_answer)
+        refusal = shop.gate.refusal(ip, name, captcha_token, captcha_answer)
         if refusal:
             shop.events.write(refusal.event, user=name, ip=ip, agent=agent)
             page = shop.page(request, ip, status=refusal.status, message=refusal.message, name=name)

@@ -47,7 +47,7 @@ def stages(
 
 def _released(scene: Scene) -> str | None:
     incident = scene.records.incident()
-    leases = scene.records.leases(incident["id"]) if incident else []
+    leases = [le for le in scene.records.leases(incident["id"]) if le["ttl_seconds"]] if incident else []
     if not leases or any(lease["state"] != "reverted" for lease in leases):
         return None
     gated = scene.gated_lease()

@@ -1,47 +1,59 @@
 """Before the attack: everything is up, a week is behind us, and people log in."""
 
-import httpx
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from deployments.demo.app.flag import THROTTLE
 from deployments.demo.scene import Scene
+from deployments.demo.stack import Stack
 from deployments.demo.stage import Stage
 from deployments.demo.traffic.login import Answer
 
 _VISITS = 12
 
 
-def stages(scene: Scene, history_events: int, history_took: float) -> list[Stage]:
-    """The stages up to the attack."""
+def up(stack: Stack) -> Stage:
+    """The spine starts and says that it is ready."""
 
-    def ready() -> str | None:
-        answer = httpx.get(f"{scene.gateway_url}/readyz", timeout=5)
-        return f"gateway {scene.gateway_url}" if answer.status_code == 200 else None
+    async def begin() -> None:
+        stack.start_spine()
 
-    def history() -> str | None:
+    def check() -> str | None:
+        instance = stack.instance()
+        return f"gateway {instance['gateway_url']}, Prefect UI {instance['prefect_url']}" if instance else None
+
+    return Stage(name="up", title="The spine starts", check=check, seconds=120, begin=begin)
+
+
+def history(scene: Scene, stack: Stack, file: Path, events: int) -> Stage:
+    """The week before is ingested by the product's own command."""
+    took = 0.0
+
+    async def begin() -> None:
+        nonlocal took
+        took = await asyncio.to_thread(stack.ingest, file)
+
+    def check() -> str | None:
         stored = scene.records.all_events()
-        if stored < history_events:
+        return f"{stored:,} events of eight days, ingested in {took:.1f} s" if stored >= events else None
+
+    return Stage(name="history", title="It learns the shop's history", check=check, seconds=90, begin=begin)
+
+
+def people(scene: Scene, open_shop: Callable[[], Awaitable[None]]) -> Stage:
+    """People get in, their events arrive, and the flag is off: what it is now is what must come back."""
+
+    def check() -> str | None:
+        seen = scene.customers.between() + scene.office.between()
+        arrived = scene.records.events("login_succeeded", scene.records.since)
+        if seen[Answer.WELCOME] < _VISITS or arrived < _VISITS:
             return None
-        return f"{history_events:,} events of eight days, ingested in {history_took:.1f} s"
+        scene.marks.flag_before = scene.flags.evaluate(THROTTLE, scene.population.attack_addresses[0])
+        scene.marks.bases_before = scene.records.flags()
+        if scene.marks.flag_before["value"] is not False:
+            return None
+        version = scene.marks.bases_before[THROTTLE][0]
+        return f"{seen[Answer.WELCOME]} of {seen.total()} got in; {THROTTLE} is off (version {version})"
 
-    def people() -> str | None:
-        return _people(scene)
-
-    return [
-        Stage(name="up", title="The spine is up", check=ready, seconds=10),
-        Stage(name="history", title="It knows the shop's history", check=history, seconds=10),
-        Stage(name="people", title="People log in to the shop", check=people, seconds=40),
-    ]
-
-
-def _people(scene: Scene) -> str | None:
-    """People get in, their events arrive, and the shop's flag is off; what it is now is what must come back."""
-    seen = scene.customers.between() + scene.office.between()
-    arrived = scene.records.events("login_succeeded", scene.records.since)
-    if seen[Answer.WELCOME] < _VISITS or arrived < _VISITS:
-        return None
-    scene.marks.flag_before = scene.flags.evaluate(THROTTLE, scene.population.attack_addresses[0])
-    scene.marks.bases_before = scene.records.flags()
-    if scene.marks.flag_before["value"] is not False:
-        return None
-    version = scene.marks.bases_before[THROTTLE][0]
-    return f"{seen[Answer.WELCOME]} of {seen.total()} got in, {arrived} events arrived; {THROTTLE} is off (v{version})"
+    return Stage(name="people", title="People log in to the shop", check=check, seconds=40, begin=open_shop)

@@ -3,15 +3,20 @@
 import time
 from collections.abc import Awaitable, Callable
 
+from deployments.demo.option import Approve
 from deployments.demo.scene import Scene
 from deployments.demo.stage import HopelessError, Stage
 
 _KIND = "FAILED_LOGINS_SPIKE"
 _TRIES = 25
+_SCRIPT_SECONDS = 45
+_HAND_SECONDS = 15 * 60
+"""As long as a plan is valid."""
 
 
-def stages(scene: Scene, start_attack: Callable[[], Awaitable[None]]) -> list[Stage]:
+def stages(scene: Scene, start_attack: Callable[[], Awaitable[None]], approve: Approve) -> list[Stage]:
     """The stages from the first hostile login to the approval."""
+    patience = _HAND_SECONDS if approve == "by-hand" else _SCRIPT_SECONDS
 
     async def begin() -> None:
         scene.marks.attack = time.monotonic()
@@ -25,7 +30,7 @@ def stages(scene: Scene, start_attack: Callable[[], Awaitable[None]]) -> list[St
         Stage(name="detected", title="It is detected", check=watched(_detected), seconds=40),
         Stage(name="incident", title="An incident has a plan", check=watched(_planned), seconds=30),
         Stage(name="prompt", title="Slack asks for a decision", check=watched(_asked), seconds=20),
-        Stage(name="approved", title="A person approves", check=watched(_approved), seconds=30),
+        Stage(name="approved", title="A person approves", check=watched(_approved), seconds=patience),
         Stage(name="lease", title="The mitigation is in force", check=watched(_leased), seconds=30),
     ]
 

@@ -57,7 +57,7 @@ def populate(
     *,
     customers: int = 120,
     office: int = 30,
-    attack_addresses: int = 24,
+    attack_addresses: int = 12,
     leaked: int = 5000,
     hits: int = 2,
 ) -> Population:
