@@ -96,6 +96,9 @@ def _outbox(state: OutboxState) -> dict[str, Any]:
             "Mend the channel, then `opsspine outbox retry`.",
             observedValue=state.failed,
         )
+    if state.held:
+        why = "; ".join(f"{channel}: {error}" for channel, error in state.held.items())
+        return _check("warn", f"{state.pending} messages wait for channels that do not work: {why}")
     if state.oldest_age is not None and state.oldest_age > _OUTBOX_AGE:
         seconds = state.oldest_age.total_seconds()
         why = f"{state.pending} messages wait, the oldest for {seconds:.0f} s: {state.last_error or 'no relay runs'}"

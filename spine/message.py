@@ -1,44 +1,286 @@
-"""The lines people read first. Source of the templates: RUNBOOKS 0."""
+"""What people are told: composed from domain objects, the same for every channel. Templates: RUNBOOKS 0."""
 
-from spine.incident import Incident
-from spine.plan import Decision, Gate, Step
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from spine.approval import Approval, ApprovalStatus
+from spine.incident import Incident, IncidentStatus
+from spine.notification import Topic
+from spine.plain import clean, cut
+from spine.plan import Decision, Step
+from spine.severity import Severity
+
+_WORD = 200
+"""Longest single value from outside that is shown in a line."""
+_DIGEST_LINES = 25
 
 
-def slack_line(incident: Incident, decision: Decision) -> str:
-    """One line: how bad, what, whom it hits, what speaks for it, what is done, what comes next."""
-    actions = ", ".join(s.action_key for s in decision.steps) or "none"
-    held = [s.ttl for s in decision.steps if s.ttl is not None]
-    hashes = ", ".join(e.sha256[:8] for e in decision.evidence[:3])
-    return (
-        f"[{incident.severity.label}] {incident.kind.value} {incident.tenant_id} "
-        f"since {incident.first_event_at:%Y-%m-%d %H:%M}Z. "
-        f"Impact {impact(decision)}. "
-        f"Evidence {len(decision.evidence)} receipts, {hashes or 'none'}. "
-        f"Action {actions}, TTL {max(held) if held else 'none'}. "
-        f"Next {following(decision)}."
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part of a message. The title is ours, the lines may hold text from outside (cleaned)."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The part of a message that can be answered."""
+
+    approval: UUID
+    open: bool
+    """False: decided, expired or void; no buttons."""
+    verdict: str = ""
+    """Who decided what, once somebody has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message, ready to be rendered by a notifier."""
+
+    id: UUID
+    """The outbox row's: by it a receiver tells a duplicate."""
+    tenant: str
+    topic: Topic
+    severity: Severity
+    at: datetime
+    title: str
+    headline: str
+    sections: tuple[Section, ...] = ()
+    question: Question | None = None
+    link: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    """Facts for programs."""
+    replaces: dict[str, Any] | None = None
+    """Receipt of the message this one is a newer version of."""
+    follows: dict[str, Any] | None = None
+    """Receipt of the message this one belongs under."""
+    attempt: int = 1
+    """Above 1, an earlier delivery may have got through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What every message has, whatever it says."""
+
+    id: UUID
+    topic: Topic
+    severity: Severity
+    at: datetime
+    app_name: str
+    link: str | None = None
+    replaces: dict[str, Any] | None = None
+    follows: dict[str, Any] | None = None
+
+
+def incident_message(
+    envelope: Envelope, incident: Incident, decision: Decision | None, payload: dict[str, Any], *, impact: str
+) -> Message:
+    """News of an incident: opened, updated, escalated, resolved, a mitigation, a verdict."""
+    lines = [_news(envelope.topic, payload)] if _news(envelope.topic, payload) else []
+    sections = [Section("News", tuple(lines))] if lines else []
+    sections.append(Section("Evidence", _evidence(incident, decision)))
+    if decision is not None and decision.steps:
+        sections.append(Section("Plan", tuple(_step(step) for step in decision.steps)))
+    head = headline(incident, decision, impact, _next(incident))
+    return _message(envelope, incident, says=_SAYS[envelope.topic], head=head, sections=sections, payload=payload)
+
+
+def approval_message(
+    envelope: Envelope,
+    approval: Approval,
+    incident: Incident,
+    decision: Decision,
+    *,
+    impact: str,
+    decided_by: str | None,
+    votes: int,
+) -> Message:
+    """The question an approver answers: evidence, blast radius, steps; or how it was answered."""
+    steps = tuple(step for step in decision.steps if step.order in approval.steps)
+    is_open = approval.status is ApprovalStatus.PENDING
+    wait = f"answer by {_utc(approval.expires_at)}" if is_open else "nothing, this is answered"
+    sections = [
+        Section("Evidence", _evidence(incident, decision)),
+        Section("Blast radius", tuple(line for step in steps for line in _blast(step))),
+        Section("Plan", tuple(_step(step) for step in steps)),
+        Section("Asked for", (_asked(approval, decision, votes),)),
+    ]
+    question = Question(approval=approval.id, open=is_open, verdict="" if is_open else verdict(approval, decided_by))
+    title = "Approval needed" if is_open else f"Approval {approval.status.value}"
+    payload = {"approval": str(approval.id), "status": approval.status.value, "incident": str(incident.id)}
+    head = headline(incident, decision, impact, wait)
+    filled = [section for section in sections if section.lines]
+    return _message(envelope, incident, says=title, head=head, sections=filled, payload=payload, question=question)
+
+
+def digest_message(envelope: Envelope, folded: Sequence[tuple[Severity, str, str, str]], total: int) -> Message:
+    """One message for a storm. `folded`: severity, tenant, topic and title of the first of them, worst first."""
+    tenants = len({tenant for _, tenant, _, _ in folded})
+    shown = [
+        f"[{severity.label}] {clean(tenant)}: {topic}, {cut(clean(title), _WORD)}"
+        for severity, tenant, topic, title in folded
+    ]
+    lines = tuple(shown[:_DIGEST_LINES])
+    if total > len(lines):
+        lines += (f"and {total - len(lines)} more. All of them: `opsspine incidents list`.",)
+    return Message(
+        id=envelope.id,
+        tenant="_",
+        topic=envelope.topic,
+        severity=envelope.severity,
+        at=envelope.at,
+        title=f"{envelope.app_name}: {total} messages in a storm",
+        headline=f"{total} messages of {tenants}{'+' if total > len(folded) else ''} tenants were folded into this "
+        "one. Critical ones and approvals still come one by one.",
+        sections=(Section("Worst first", lines),),
+        data={"folded": total},
+        replaces=envelope.replaces,
     )
 
 
-def impact(decision: Decision) -> str:
-    """How many attempts belong to the attack, and their share of all that can be told apart."""
-    radius = next((s.blast_radius for s in (*decision.steps, *decision.denied) if s.blast_radius is not None), None)
-    if radius is None:
-        return "unknown"
-    whole = radius.attack_events + radius.legitimate_events
-    share = radius.attack_events / whole if whole else 0.0
-    return f"{radius.attack_events} hostile attempts/{share:.0%}"
+def headline(incident: Incident, decision: Decision | None, impact: str, wait: str) -> str:
+    """`[{sev}] {type} {tenant} since {utc}. Impact …. Evidence {receipts}. Action {action}, TTL {ttl}. Next {t}.`"""
+    steps = [step for step in decision.steps if step.ttl] if decision else []
+    receipts = ", ".join(ref.sha256[:8] for ref in decision.evidence[:3]) if decision else "being gathered"
+    action, ttl = (steps[0].action_key, _minutes(steps[0])) if steps else ("none yet", "none")
+    return (
+        f"[{incident.severity.label}] {incident.kind.value} {clean(incident.tenant_id)} since "
+        f"{_utc(incident.first_event_at)}. Impact {impact}. Evidence {receipts or 'none'}. "
+        f"Action {action}, TTL {ttl}. Next {wait}."
+    )
 
 
-def following(decision: Decision) -> str:
-    """What happens next, and until when."""
-    waiting = gated(decision)
-    if waiting:
-        return f"{max(s.gate for s in waiting).label} needed before {decision.expires_at:%H:%M}Z"
-    if decision.verify is not None:
-        return f"verification within {decision.verify.deadline + decision.verify.hold}"
-    return "a person looks at it"
+def verdict(approval: Approval, decided_by: str | None) -> str:
+    """How a question ended, in a sentence."""
+    if approval.status is ApprovalStatus.EXPIRED:
+        return f"Expired at {_utc(approval.expires_at)}: nobody decided in time; nothing was done."
+    if approval.status is ApprovalStatus.VOID:
+        return f"Void: {cut(clean(approval.reason or 'its plan no longer stands'), _WORD)}; nothing was done."
+    when = f" at {_utc(approval.decided_at)}" if approval.decided_at else ""
+    because = f" “{cut(clean(approval.reason), _WORD)}”" if approval.reason else ""
+    who = cut(clean(decided_by or "somebody"), _WORD)
+    return f"{approval.status.value.capitalize()} by {who} via {approval.via}{when}.{because}"
 
 
-def gated(decision: Decision) -> tuple[Step, ...]:
-    """The steps that wait for somebody."""
-    return tuple(s for s in decision.steps if s.gate is not Gate.ALLOW)
+_SAYS = {
+    Topic.INCIDENT_OPENED: "Incident opened",
+    Topic.INCIDENT_UPDATED: "Incident updated",
+    Topic.INCIDENT_ESCALATED: "Escalated: a person is needed",
+    Topic.INCIDENT_RESOLVED: "Incident resolved",
+    Topic.MITIGATION_APPLIED: "Mitigation in force",
+    Topic.MITIGATION_REVERTED: "Mitigation taken back",
+    Topic.VERIFICATION_COMPLETED: "Verification completed",
+}
+
+
+def _message(
+    envelope: Envelope,
+    incident: Incident,
+    *,
+    says: str,
+    head: str,
+    sections: Sequence[Section],
+    payload: dict[str, Any],
+    question: Question | None = None,
+) -> Message:
+    return Message(
+        id=envelope.id,
+        tenant=incident.tenant_id,
+        topic=envelope.topic,
+        severity=envelope.severity,
+        at=envelope.at,
+        title=f"{clean(envelope.app_name)}: {says}: {incident.kind.value} ({clean(incident.tenant_id)})",
+        headline=head,
+        sections=tuple(sections),
+        question=question,
+        link=envelope.link,
+        data={
+            **payload,
+            "incident": str(incident.id),
+            "type": incident.kind.value,
+            "status": incident.status.value,
+            "severity": int(incident.severity),
+            "since": incident.first_event_at.isoformat(),
+            "summary": head,
+        },
+        replaces=envelope.replaces,
+        follows=envelope.follows,
+    )
+
+
+def _news(topic: Topic, payload: dict[str, Any]) -> str:
+    said = [str(payload[name]) for name in ("action", "verdict", "reason", "because", "summary") if payload.get(name)]
+    return cut(clean(f"{_SAYS[topic]}: {', '.join(said)}"), 2 * _WORD) if said else ""
+
+
+def _evidence(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
+    summary = incident.summary
+    addresses = summary.get("addresses", [])
+    lines = [cut(clean(incident.title), _WORD)]
+    if addresses:
+        more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
+        named = ", ".join(clean(str(address)) for address in addresses[:5])
+        lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
+    for detector, seen in list(summary.get("detectors", {}).items())[:5]:
+        lines.append(
+            f"{clean(detector)}: {seen['n']} events in {seen['window_minutes']:g} min, "
+            f"{seen['margin']:.1f} times its threshold"
+        )
+    if decision is not None:
+        cause = decision.hypotheses[0].cause if decision.hypotheses else "unclear"
+        lines.append(f"Likely cause: {cut(clean(cause), _WORD)} (confidence {decision.confidence:.2f}, uncalibrated)")
+        lines += [f"Missing: {cut(clean(gap), _WORD)}" for gap in decision.missing_evidence[:3]]
+    return tuple(lines)
+
+
+def _blast(step: Step) -> tuple[str, ...]:
+    blast = step.blast_radius
+    if blast is None:
+        return ()
+    minutes = (blast.window_end - blast.window_start).total_seconds() / 60
+    return (
+        f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the attack ({blast.attack_stopped} of "
+        f"{blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate logins ({blast.legitimate_hit} of "
+        f"{blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last {minutes:.0f} min; "
+        f"cap {blast.cap:.1%}",
+    )
+
+
+def _step(step: Step) -> str:
+    on = f" on {', '.join(clean(target) for target in step.targets[:5])}" if step.targets else ""
+    more = f" and {len(step.targets) - 5} more" if len(step.targets) > 5 else ""
+    undo = "takes itself back" if step.reversible else "cannot be taken back"
+    how = f"{step.risk.value} risk, {_minutes(step)}, {undo} ({step.gate.label})"
+    return f"{step.order}. {step.action_key}{on}{more}: {how}"
+
+
+def _asked(approval: Approval, decision: Decision, votes: int) -> str:
+    need = f", {votes} of {approval.votes_needed} votes given" if approval.votes_needed > 1 else ""
+    rollback = cut(clean(decision.rollback_plan.trigger), _WORD) if decision.rollback_plan else "by itself"
+    who = cut(clean(approval.requester), _WORD)
+    return f"{approval.gate.label}{need}; plan {approval.plan_hash[:12]}, asked by {who}; rollback: {rollback}"
+
+
+def _next(incident: Incident) -> str:
+    if incident.verify_after is not None:
+        return f"verification at {_utc(incident.verify_after)}"
+    return {
+        IncidentStatus.OPEN: "diagnosis",
+        IncidentStatus.MONITORING: "watching",
+        IncidentStatus.AWAITING_APPROVAL: "a person's decision",
+        IncidentStatus.MITIGATED: "the end of the leases",
+        IncidentStatus.ESCALATED: "a person takes over",
+        IncidentStatus.RESOLVED: "nothing, it is over",
+    }.get(incident.status, incident.status.value.replace("_", " "))
+
+
+def _minutes(step: Step) -> str:
+    return f"{step.ttl.total_seconds() / 60:g} min" if step.ttl else "no TTL"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

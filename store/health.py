@@ -15,6 +15,8 @@ class OutboxState:
     oldest_age: timedelta | None
     """How long the oldest waiting message has waited."""
     last_error: str | None
+    held: dict[str, str]
+    """Channels that are down or asked for patience, and what they said."""
 
 
 def outbox_state(connection: Connection, now: datetime) -> OutboxState:
@@ -28,7 +30,11 @@ def outbox_state(connection: Connection, now: datetime) -> OutboxState:
             " from outbox where status in ('pending', 'failed')"
         )
     ).one()
-    return OutboxState(row.pending, row.failed, now - row.oldest if row.oldest else None, row.error)
+    held = connection.execute(text("select channel, error from outbox_channels order by channel"))
+    return OutboxState(
+        row.pending, row.failed, now - row.oldest if row.oldest else None, row.error,
+        {one.channel: one.error for one in held},
+    )  # fmt: skip
 
 
 def counts(connection: Connection, table: str) -> dict[tuple[str, ...], int]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from spine.ids import TenantId, derive
-from spine.notification import Notification, Topic, foldable
+from spine.notification import Notification, Topic, backoff, foldable
 from spine.severity import Severity
 
 _PUT = text("""
@@ -24,9 +24,22 @@ _CLAIM = text("""
         select id from outbox
         where status = 'pending' and channel = :channel and next_attempt_at <= :now
           and (locked_until is null or locked_until <= :now)
+          and not exists(select from outbox_channels where channel = :channel and held_until > :now)
         order by severity desc, created_at, id limit 1 for update skip locked)
     returning id, tenant_id, incident_id, channel, topic, severity, payload, created_at, attempts, deferrals,
               receipt
+""")
+_HOLD = text("""
+    insert into outbox_channels as c(channel, held_until, failures, error) values(:channel, :now, 1, :error)
+    on conflict(channel) do update set failures = c.failures + 1, error = excluded.error
+    returning failures
+""")
+_NEXT_DUE = text("""
+    select greatest(
+        min(greatest(next_attempt_at, coalesce(locked_until, next_attempt_at))),
+        (select held_until from outbox_channels where channel = :channel))
+    from outbox where status = 'pending' and channel = :channel
+    having count(*) > 0
 """)
 _POSTED = text("""
     select receipt from outbox
@@ -105,15 +118,22 @@ def retry(connection: Connection, message: UUID, error: str, *, at: datetime, ch
     )
 
 
-def hold(connection: Connection, channel: str, *, until: datetime) -> None:
-    """Let every waiting message of `channel` wait until `until`: it is down, or asked for patience."""
+def hold(
+    connection: Connection, channel: str, error: str, *, now: datetime, retry_after: timedelta | None = None
+) -> datetime:
+    """Let all of `channel` wait: it is down, or asked for patience. Returns until when."""
+    failures = connection.execute(_HOLD, {"channel": channel, "now": now, "error": error}).scalar_one()
+    until = now + (retry_after if retry_after is not None else backoff(failures, outage=True))
     connection.execute(
-        text(
-            "update outbox set next_attempt_at = :until"
-            " where status = 'pending' and channel = :channel and next_attempt_at < :until"
-        ),
+        text("update outbox_channels set held_until = :until where channel = :channel"),
         {"channel": channel, "until": until},
     )
+    return until
+
+
+def release(connection: Connection, channel: str) -> None:
+    """The channel works again."""
+    connection.execute(text("delete from outbox_channels where channel = :channel"), {"channel": channel})
 
 
 def fail(connection: Connection, message: UUID, error: str) -> None:
@@ -135,14 +155,9 @@ def requeue(connection: Connection, *, now: datetime, message: UUID | None = Non
     ).rowcount
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the earliest waiting message may be tried; None = nothing waits."""
-    found: datetime | None = connection.execute(
-        text(
-            "select min(greatest(next_attempt_at, coalesce(locked_until, next_attempt_at)))"
-            " from outbox where status = 'pending'"
-        )
-    ).scalar_one()
+def next_due(connection: Connection, channel: str) -> datetime | None:
+    """When the earliest waiting message of `channel` may be tried; None = nothing waits."""
+    found: datetime | None = connection.execute(_NEXT_DUE, {"channel": channel}).scalar_one_or_none()
     return found
 
 

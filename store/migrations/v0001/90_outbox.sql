@@ -28,6 +28,15 @@ create index outbox_recent on outbox(channel, created_at);
 create index outbox_incident on outbox(incident_id, channel);
 create index outbox_folded on outbox(folded_into) where folded_into is not null;
 select tenant_table('outbox', 'select');
+-- a channel that is down, or asked for patience: nothing of it is tried before `held_until`
+create table outbox_channels(
+  channel text primary key,
+  held_until timestamptz not null,
+  failures int not null,         -- in a row
+  error text not null
+);
+grant select, insert, update, delete on outbox_channels to opsspine_system;
+
 create function outbox_notify() returns trigger language plpgsql as $$
 begin perform pg_notify('outbox', ''); return null; end $$;
 create trigger outbox_written after insert on outbox for each statement execute function outbox_notify();

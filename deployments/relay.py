@@ -1,0 +1,110 @@
+"""`python -m deployments.relay`: delivers notifications as soon as they are committed, for as long as it lives.
+
+Woken by LISTEN; a look at the clock finds what is due again. What a killed relay was delivering is delivered by
+the next one, and the receiver, or Slack's own history, tells the repetition.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from deployments.cli import context
+from deployments.log import configure
+from spine.clock import Clock, SystemClock
+from spine.settings import Settings
+from store import outbox
+from store.engine import Database
+from store.heartbeats import beat
+from store.listen import notices
+from tasks.notifiers import notifiers
+from tasks.relay import drain_channel
+
+_log = structlog.get_logger(__name__)
+_BEAT_SECONDS = 5.0
+_SWEEP_SECONDS = 5.0
+"""The longest pause between looks: a missed notice costs no more than this."""
+_SHORTEST_SECONDS = 0.05
+_AFTER_ERROR_SECONDS = 0.5
+
+
+class Relay:
+    """One worker per channel, so that a slow mail server never delays a prompt."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        self._database, self._settings, self._clock = database, settings, clock
+        self._wakes = {channel: asyncio.Event() for channel in notifiers()}
+        self._sent = dict.fromkeys(self._wakes, 0)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._for_ever(self._beat))
+            for channel in self._wakes:
+                group.create_task(self._for_ever(lambda channel=channel: self._turn(channel)))  # type: ignore[misc]
+
+    async def _listen(self) -> None:
+        async for _ in notices(self._database.url, "outbox"):
+            for wake in self._wakes.values():
+                wake.set()
+
+    async def _turn(self, channel: str) -> None:
+        """Deliver what is due, then sleep until woken or until something is due again."""
+        self._wakes[channel].clear()
+        self._sent[channel] += await asyncio.to_thread(
+            drain_channel, self._database, self._settings, self._clock, channel
+        )
+        due = await asyncio.to_thread(self._next_due, channel)
+        wait = (due - self._clock.now()).total_seconds() if due else _SWEEP_SECONDS
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(wait, _SHORTEST_SECONDS), _SWEEP_SECONDS)):
+                await self._wakes[channel].wait()
+
+    async def _beat(self) -> None:
+        await asyncio.to_thread(self._write_beat)
+        await asyncio.sleep(_BEAT_SECONDS)
+
+    def _next_due(self, channel: str) -> datetime | None:
+        with self._database.system() as connection:
+            return outbox.next_due(connection, channel)
+
+    def _write_beat(self) -> None:
+        with self._database.system() as connection:
+            beat(connection, "relay", now=self._clock.now(), detail={"pid": os.getpid(), "sent": self._sent})
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Again and again, through every restart of the database."""
+        while True:
+            try:
+                await step()
+            except (DBAPIError, SQLAlchemyError) as error:
+                _log.warning("the database did not answer", error=type(error).__name__)
+                await asyncio.sleep(_AFTER_ERROR_SECONDS)
+
+
+async def serve(settings: Settings, database: Database) -> None:
+    """Run a relay until SIGTERM or SIGINT; deliveries under way are finished."""
+    work = asyncio.create_task(Relay(database, settings, SystemClock()).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+def main() -> None:
+    """Relay until ended."""
+    configure("relay")
+    settings = context.settings()
+    database = context.database(settings)
+    asyncio.run(serve(settings, database))
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+"""The names that a Slack prompt and the handler of its buttons share."""
+
+APPROVE, DENY = "approval_approve", "approval_deny"
+"""Action ids of the two buttons; their value is an approval's id and nothing else."""
+STEP_UP = "approval_step_up"
+"""Callback id of the modal that asks for a code and a reason."""
+CODE, REASON = "code", "reason"
+"""Block ids (and action ids) of the modal's two fields."""
+EVENT_TYPE = "opsspine_outbox"
+"""Metadata of every message: bears the outbox id, by which a repeated delivery finds the first."""

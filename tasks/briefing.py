@@ -1,0 +1,87 @@
+"""From a row of the outbox to a message: what it shows is read now, not when it was written."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from spine.errors import Broken
+from spine.ids import ApprovalId, IncidentId
+from spine.incident import Incident
+from spine.message import Envelope, Message, approval_message, digest_message, incident_message
+from spine.notification import APPROVALS, Notification, NotYet, Topic
+from spine.plan import Decision
+from spine.settings import Settings
+from store import approvals, briefing, incidents, outbox, people
+
+_DIGEST_READ = 200
+
+
+def compose(connection: Connection, row: Notification, settings: Settings) -> Message:
+    """The message `row` stands for.
+
+    Raises:
+        NotYet: it updates a message that is still to be posted.
+        Broken: what it speaks of does not exist.
+    """
+    if row.topic is Topic.DIGEST:
+        listed, total = briefing.folded(connection, row.id, _DIGEST_READ)
+        return digest_message(_envelope(row, settings, replaces=row.receipt), listed, total)
+    if row.topic in APPROVALS:
+        return _approval(connection, row, settings)
+    incident = incidents.get(connection, IncidentId(_id(row, "incident")))
+    follows = None
+    if row.topic is not Topic.INCIDENT_OPENED and row.incident_id is not None:
+        follows = outbox.posted(connection, row.incident_id, row.channel)
+    plan = briefing.latest_decision(connection, incident.id)
+    envelope = _envelope(row, settings, follows=follows)
+    return incident_message(envelope, incident, plan, row.payload, impact=_impact(incident, plan))
+
+
+def _approval(connection: Connection, row: Notification, settings: Settings) -> Message:
+    approval = approvals.get(connection, ApprovalId(_id(row, "approval")))
+    if approval is None:
+        raise Broken(f"the outbox speaks of approval {row.payload['approval']}, which does not exist")
+    prompt = approval.prompt if row.channel == "slack" else None
+    lost = row.channel == "slack" and row.topic is Topic.APPROVAL_DECIDED and prompt is None
+    if lost and briefing.prompt_is_coming(connection, approval.id, row.channel):
+        raise NotYet("the prompt it answers is not posted yet")
+    incident = incidents.get(connection, approval.incident_id)
+    plan = briefing.decision(connection, approval.decision_id)
+    if plan is None:
+        raise Broken(f"approval {approval.id} asks about decision {approval.decision_id}, which does not exist")
+    decider = people.get(connection, approval.decided_by) if approval.decided_by else None
+    return approval_message(
+        _envelope(row, settings, replaces=prompt), approval, incident, plan, impact=_impact(incident, plan),
+        decided_by=decider.name if decider else None, votes=briefing.votes(connection, approval.id),
+    )  # fmt: skip
+
+
+def _envelope(
+    row: Notification,
+    settings: Settings,
+    *,
+    replaces: dict[str, Any] | None = None,
+    follows: dict[str, Any] | None = None,
+) -> Envelope:
+    return Envelope(
+        id=row.id, topic=row.topic, severity=row.severity, at=row.created_at, app_name=settings.app_name,
+        link=settings.prefect.ui_url, replaces=replaces, follows=follows,
+    )  # fmt: skip
+
+
+def _impact(incident: Incident, plan: Decision | None) -> str:
+    """`{n}/{pct}`: attack events of the last hour and their share of all logins, where a plan has counted them."""
+    radii = [step.blast_radius for step in plan.steps if step.blast_radius] if plan else []
+    if radii:
+        attack, all_logins = radii[0].attack_events, radii[0].attack_events + radii[0].legitimate_events
+        return f"{attack} failed logins/{attack / max(all_logins, 1):.0%} of all"
+    seen = [detector["n"] for detector in incident.summary.get("detectors", {}).values()]
+    return f"{max(seen)} events" if seen else "unknown"
+
+
+def _id(row: Notification, name: str) -> UUID:
+    try:
+        return UUID(str(row.payload[name]))
+    except (KeyError, ValueError) as error:
+        raise Broken(f"the outbox row {row.id} ({row.topic.value}) names no {name}") from error
