@@ -3,8 +3,8 @@
 import uvicorn
 from fastapi import FastAPI
 
-from deployments.cli import context
 from deployments.gateway_ports import nudge_port, wake_port
+from deployments.instance import database as open_database
 from deployments.log import configure
 from gateway.app import create_app
 from spine.settings import Settings
@@ -12,14 +12,14 @@ from spine.settings import Settings
 
 def application(settings: Settings) -> FastAPI:
     """The gateway of this installation, wired to its database and to the orchestrator."""
-    database = context.database(settings)
+    database = open_database(settings)
     return create_app(settings, database, wake=wake_port(database), nudge_detect=nudge_port())
 
 
 def main() -> None:
     """Serve until ended; requests under way are finished first."""
     configure("gateway")
-    settings = context.settings()
+    settings = Settings()
     where = settings.gateway
     uvicorn.run(
         application(settings), host=where.host, port=where.port, log_config=None, access_log=False,

@@ -19,8 +19,8 @@ from typing import IO
 
 import httpx
 
-from deployments.cli.context import STATE_FILE
 from deployments.environment import child_environment, log_folder, sibling_database
+from deployments.instance import STATE_FILE
 from deployments.port import require_free
 from deployments.process import Child
 from spine.errors import Broken, OpsSpineError, Refused

@@ -1,25 +1,13 @@
 """What every command needs: the settings, and the database of the running instance."""
 
-import json
-from pathlib import Path
-from typing import Any
-
-from spine.errors import Refused
+from deployments import instance as _instance
 from spine.settings import Settings
 from store.engine import Database
-
-STATE_FILE = "instance.json"
 
 
 def settings() -> Settings:
     """Settings from the environment."""
     return Settings()
-
-
-def instance(current: Settings) -> dict[str, Any] | None:
-    """What `opsspine up` wrote down about the running instance of this data folder, or None."""
-    file: Path = current.data_dir / STATE_FILE
-    return dict(json.loads(file.read_text())) if file.exists() else None
 
 
 def database(current: Settings | None = None) -> Database:
@@ -28,14 +16,4 @@ def database(current: Settings | None = None) -> Database:
     Raises:
         Refused: there is neither.
     """
-    current = current or settings()
-    if current.database_url:
-        return Database(current.database_url)
-    running = instance(current)
-    if running is None:
-        raise Refused(
-            "cli.down",
-            f"No spine is running in {current.data_dir}, and DATABASE_URL is not set. "
-            "Start one with `opsspine up`, or say where the database is.",
-        )
-    return Database(running["database_url"])
+    return _instance.database(current or settings())

@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.cli.context import instance, settings
+from deployments.cli.context import settings
 from deployments.environment import log_folder
+from deployments.instance import instance
 from spine.errors import Broken, Refused
 from spine.settings import Settings
 
