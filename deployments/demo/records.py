@@ -24,9 +24,9 @@ class Records:
         rows = self._rows("select * from incidents where opened_at >= :since order by opened_at, id limit 1")
         return rows[0] if rows else None
 
-    def findings(self, incident: UUID) -> Sequence[RowMapping]:
-        """What the detectors found for it."""
-        return self._rows("select * from findings where incident_id = :i order by created_at", i=incident)
+    def evidence(self, incident: UUID) -> Sequence[RowMapping]:
+        """What its detectors and probes saw."""
+        return self._rows("select * from evidence where incident_id = :i order by created_at", i=incident)
 
     def decision(self, incident: UUID) -> RowMapping | None:
         """Its plan in force."""

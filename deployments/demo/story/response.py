@@ -49,7 +49,8 @@ def _detected(scene: Scene) -> str | None:
         return None
     if incident["kind"] != _KIND:
         raise HopelessError(f"an incident of another kind opened: {incident['kind']}")
-    detectors = dict.fromkeys(f["detector"] for f in scene.records.findings(incident["id"]))
+    sources = [entry["source"] for entry in scene.records.evidence(incident["id"])]
+    detectors = dict.fromkeys(s.removeprefix("detector:") for s in sources if s.startswith("detector:"))
     if not detectors:
         return None
     seconds = (incident["opened_at"] - incident["first_event_at"]).total_seconds()
