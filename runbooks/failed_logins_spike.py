@@ -48,7 +48,7 @@ def diagnose(case: Case) -> Diagnosis:
         ),
         confirmation=share,
         confirmed_by=f"{share:.0%} of the hour's failures come from the addresses of the evidence",
-        addresses=tuple(str(ip) for ip in ranked.index),
+        addresses=tuple(str(ip) for ip in ranked.index) if case.readable else tuple(sorted(case.suspects)),
         compromised_users=compromised,
         confounders=_confounders(case, hostile),
         missing=_missing(case),
