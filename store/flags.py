@@ -18,7 +18,9 @@ from spine.audit import AuditAction
 from spine.errors import Refused
 from spine.flag import CATALOGUE, Definition, FlagVersion, Hold, compose, parse_definition
 from spine.flag.controller import conflict
+from spine.flag.drift import drift
 from spine.ids import TenantId
+from spine.lease import Lease
 from store import audit
 
 
@@ -200,6 +202,14 @@ def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -
         {"t": tenant, "k": key},
     )
     return [_hold(row) for row in rows]
+
+
+def drift_of(connection: Connection, lease: Lease) -> str | None:
+    """What people changed by hand on the flag a lease holds, in words; None = nothing, or it holds no flag."""
+    if not lease.pre_image or "flag" not in lease.pre_image:
+        return None
+    flag = get(connection, lease.tenant_id, lease.pre_image["flag"])
+    return drift(lease.pre_image, flag.version, flag.digest) if flag else None
 
 
 _CREATE = text("""

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from spine.action import ActionParams, ActionSpec
 from spine.errors import Broken
 from spine.flag import Evaluation, FlagSet, Hold
-from spine.flag.drift import drift
 from spine.flag.hold import Scalar
 from spine.flag.network import targets_condition
 from spine.lease import Lease
@@ -70,7 +69,7 @@ class FlagMitigation(Generic[P]):
             "reads": wanted if effective else [r.variant if isinstance(r, Evaluation) else r.code for r in read],
             "held_by": sorted(str(h.lease_id) for h in flag.holds),
         }
-        if lease.pre_image and (changed := drift(lease.pre_image, flag.version, flag.digest)):
+        if (changed := flags.drift_of(connection, lease)) is not None:
             detail["drift"] = changed
         return Observation(in_force=mine and effective, detail=detail)
 

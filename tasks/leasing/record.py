@@ -29,10 +29,13 @@ def unknown(connection: Connection, lease: Lease, *, actor: str, now: datetime) 
     _note(connection, lease, "mitigation.unknown", summary, actor=actor, now=now)
 
 
-def reverted(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
-    """The action has ended."""
+def reverted(
+    connection: Connection, lease: Lease, drift: str | None, *, actor: str, now: datetime, settings: Settings
+) -> None:
+    """The action has ended; `drift` tells what people changed by hand meanwhile."""
     late = f", {lease.late_seconds:.0f} s late" if lease.late_seconds else ""
-    summary = f"{_title(lease)} has ended ({lease.revert_reason}){late}"
+    edited = f"; the flag was {drift}" if drift else ""
+    summary = f"{_title(lease)} has ended ({lease.revert_reason}){late}{edited}"
     _note(connection, lease, "mitigation.reverted", summary, actor=actor, now=now)
     _tell(connection, lease, Topic.MITIGATION_REVERTED, now=now, settings=settings)
     _rollback(connection, lease, "ok", actor=actor, now=now)

@@ -13,6 +13,7 @@ from tasks.leasing import record
 from tasks.leasing.ports import Ports
 from tasks.leasing.turn import Turn
 from tasks.leasing.webhook import refusal
+from tasks.mitigation import Observation
 
 _GRACE = timedelta(seconds=30)
 _RISKS = list(Risk)
@@ -38,7 +39,7 @@ def revert_lease(
         return _failed(turn, lease, f"{type(error).__name__}: {error}")
     if seen.in_force and turn.mitigation(lease).spec.ttl is not None:
         return _failed(turn, lease, f"taken back, but still read as in force: {seen.detail}")
-    return _end(turn, lease, refusal(announced))
+    return _end(turn, lease, refusal(announced), seen)
 
 
 def revert_incident(
@@ -90,7 +91,7 @@ def _undo(turn: Turn, lease: Lease) -> None:
             turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
 
 
-def _end(turn: Turn, lease: Lease, error: str | None) -> Lease:
+def _end(turn: Turn, lease: Lease, error: str | None, seen: Observation) -> Lease:
     now = turn.ports.clock.now()
     with turn.database.system() as connection:
         current = turn.lock(connection, lease.id)
@@ -101,7 +102,8 @@ def _end(turn: Turn, lease: Lease, error: str | None) -> Lease:
             connection, lease.id, LeaseState.REVERTED, expected=LeaseState.REVERTING, fence=current.fence,
             reverted_at=now, late_seconds=over if over > 0 else None, next_attempt_at=None, error=error,
         )  # fmt: skip
-        record.reverted(connection, ended, actor=turn.actor, now=now, settings=turn.ports.settings)
+        drift = seen.detail.get("drift")
+        record.reverted(connection, ended, drift, actor=turn.actor, now=now, settings=turn.ports.settings)
         return ended
 
 
