@@ -24,40 +24,25 @@ class Scene:
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
-        """`logins` with its address's past joined: `trusted` (known good), `ever_ok`, `overflowed_at` …"""
-        rows = self.frames.logins.merge(self._past, on=_KEY, how="left")
-        return rows.assign(trusted=rows["trusted"].eq(True), ever_ok=rows["ever_ok"].eq(True))
-
-    @cached_property
-    def failing(self) -> pd.DataFrame:
-        """Rows of `attempts` with a failure in the last hour."""
-        return self.attempts[self.attempts["fail_60m"] > 0]
+        """`logins` with its address's past: `ever_ok`, and `trusted` (known good)."""
+        return self._with_past(self.frames.logins)
 
     @cached_property
     def hostile(self) -> pd.DataFrame:
-        """Rows of `failing` from addresses without a good past."""
-        return self.failing[~self.failing["trusted"]]
+        """Rows with a failure in the last hour, from addresses without a good past."""
+        logins = self.frames.logins
+        rows = self._with_past(logins[logins["fail_60m"].to_numpy() > 0])
+        return rows[~rows["trusted"].to_numpy(bool)]
 
     @cached_property
     def by_address(self) -> pd.DataFrame:
         """One row per address of `hostile`: failures and users per window, most failures of one user, span."""
         rows = self.hostile
-        flags = rows.assign(user_15m=(rows["fail_15m"] > 0).astype("int64"), user_60m=1)
-        found = flags.groupby(_KEY, sort=False, as_index=False).agg(
-            fail_5m=("fail_5m", "sum"),
-            fail_15m=("fail_15m", "sum"),
-            fail_60m=("fail_60m", "sum"),
-            users_15m=("user_15m", "sum"),
-            users_60m=("user_60m", "sum"),
-            most_15m=("fail_15m", "max"),
-            most_60m=("fail_60m", "max"),
-            first_fail=("first_fail", "min"),
-            last_fail=("last_fail", "max"),
-            overflowed_at=("overflowed_at", "first"),
-            overflow_n=("overflow_n", "first"),
-            overflow_first=("overflow_first", "first"),
-        )
-        return found
+        flags = rows.assign(users_15m=(rows["fail_15m"] > 0).astype("int64"), users_60m=1)
+        grouped = flags.groupby(_KEY, sort=False)
+        sums = grouped[["fail_15m", "fail_60m", "users_15m", "users_60m"]].sum()
+        most = grouped[["fail_15m", "fail_60m"]].max().set_axis(["most_15m", "most_60m"], axis=1)
+        return sums.join([most, grouped["first_fail"].min(), grouped["last_fail"].max()]).reset_index()
 
     @cached_property
     def tenants(self) -> pd.DataFrame:
@@ -65,13 +50,21 @@ class Scene:
         rows = self.frames.tenants
         return rows.assign(mature=rows["history_days"] >= self.settings.min_history_days)
 
-    @cached_property
-    def _past(self) -> pd.DataFrame:
-        rows = self.frames.addresses
-        tries = (rows["failures"] + rows["successes"]).clip(lower=1)
-        good = rows["ever_ok"].astype(bool) & (rows["successes"] / tries >= self.settings.trusted_success_share)
-        columns = [*_KEY, "ever_ok", "overflowed_at", "overflow_n", "overflow_first"]
-        return rows[columns].assign(trusted=good)
+    def hostile_failures(self, window: str) -> int:
+        """Failures of `hostile` in a window ("15m", "30m", "60m"): most ticks end with this number being small."""
+        return int(self.hostile[f"fail_{window}"].to_numpy().sum())
+
+    def _with_past(self, rows: pd.DataFrame) -> pd.DataFrame:
+        past = self.frames.addresses
+        good = past[past["ever_ok"].to_numpy(bool)]
+        tries = (good["failures"] + good["successes"]).clip(lower=1)
+        trusted = good[(good["successes"] / tries >= self.settings.trusted_success_share).to_numpy()]
+        keys = list(zip(rows["tenant_id"], rows["ip"], strict=True))
+        known, known_good = (set(zip(f["tenant_id"], f["ip"], strict=True)) for f in (good, trusted))
+        return rows.assign(
+            ever_ok=np.fromiter((key in known for key in keys), bool, len(keys)),
+            trusted=np.fromiter((key in known_good for key in keys), bool, len(keys)),
+        )
 
     def rows_of(self, tenant: str, address: str) -> pd.DataFrame:
         """The hostile rows of one address of one tenant."""

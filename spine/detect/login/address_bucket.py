@@ -22,10 +22,11 @@ def find(scene: Scene) -> list[Finding]:
     user is one only in a tenant without history, where the floor is all there is; elsewhere it supports an
     incident that is open already (margin < 1), and opens none: people do mistype five times.
     """
-    recent = scene.frames.now - WINDOW
-    seen = scene.by_address[scene.by_address["overflowed_at"] > recent]
-    if seen.empty:
+    past = scene.frames.addresses
+    over = past[past["overflowed_at"] > scene.frames.now - WINDOW]
+    if over.empty or scene.hostile.empty:
         return []
+    seen = scene.by_address.merge(over, on=["tenant_id", "ip"])
     mature = set(scene.tenants.loc[scene.tenants["mature"], "tenant_id"])
     limit = scene.settings.bucket
     found: list[Finding] = []

@@ -17,7 +17,9 @@ def find(scene: Scene) -> list[Finding]:
     A stale service password is one user from one address, too; but that address has succeeded before.
     """
     limit = scene.settings.brute_force
-    rows = scene.failing[~scene.failing["ever_ok"] | ~scene.failing["trusted"]]
+    if scene.hostile_failures("60m") < limit.min_failures_15m:
+        return []
+    rows = scene.hostile
     short, long = rows["fail_15m"] / limit.min_failures_15m, rows["fail_60m"] / limit.min_failures_60m
     hot = rows[(short >= 1) | (long >= 1)]
     return [

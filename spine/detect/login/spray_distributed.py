@@ -17,6 +17,8 @@ WINDOW = timedelta(minutes=15)
 def find(scene: Scene) -> list[Finding]:
     """Tenants that fail from many addresses without a good past at once, in 15 minutes."""
     limit = scene.settings.spray
+    if scene.hostile_failures("15m") < limit.distributed_min_failures:
+        return []
     rows = scene.hostile[scene.hostile["fail_15m"] > 0]
     seen = _per_tenant(rows).merge(scene.frames.unknown[["tenant_id", "mean_15m"]], on="tenant_id", how="left")
     least = (limit.distributed_min_baseline_factor * seen["mean_15m"]).fillna(0).clip(lower=limit.distributed_min_users)

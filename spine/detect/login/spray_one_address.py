@@ -15,6 +15,8 @@ WINDOW = timedelta(minutes=60)
 def find(scene: Scene) -> list[Finding]:
     """Addresses without a good past that keep under every per-user limit, in 60 minutes."""
     limit = scene.settings.spray
+    if scene.hostile_failures("60m") < limit.min_failures:
+        return []
     seen = scene.by_address
     span = seen["last_fail"] - seen["first_fail"]
     hot = seen[

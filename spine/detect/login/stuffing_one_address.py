@@ -15,6 +15,8 @@ WINDOW = timedelta(minutes=15)
 def find(scene: Scene) -> list[Finding]:
     """Addresses without a good past with many users and hardly a second try, in 15 minutes."""
     limit = scene.settings.stuffing
+    if scene.hostile_failures("15m") < limit.min_failures:
+        return []
     seen = scene.by_address
     hot = seen[
         (seen["fail_15m"] >= limit.min_failures)

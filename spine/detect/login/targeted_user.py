@@ -17,6 +17,8 @@ WINDOW = timedelta(minutes=30)
 def find(scene: Scene) -> list[Finding]:
     """Users that fail from several addresses that differ in place, network or browser, in 30 minutes."""
     limit = scene.settings.targeted_user
+    if scene.hostile_failures("30m") < limit.min_failures:
+        return []
     rows = scene.hostile[scene.hostile["fail_30m"] > 0]
     seen = rows.groupby(["tenant_id", "user_id"], sort=False, as_index=False).agg(
         failures=("fail_30m", "sum"), addresses=("ip", "nunique")

@@ -18,7 +18,11 @@ WINDOW = timedelta(minutes=15)
 def find(scene: Scene) -> list[Finding]:
     """Tenants whose failures grew without their successes growing along, in 15 minutes."""
     limit = scene.settings.tenant_ratio
-    seen = _totals(scene)
+    failed = scene.frames.series
+    failed = failed[(failed["type"] == "login_failed") & (failed["n_15m"] >= limit.min_failures)]
+    if failed.empty:
+        return []
+    seen = _totals(scene, failed)
     least = (limit.min_baseline_factor * seen["base_fail"]).fillna(0).clip(lower=limit.min_failures)
     usual = (seen["base_fail"] / (seen["base_fail"] + seen["base_ok"])).fillna(0)
     ratio = wilson_lower(seen["fail"], seen["fail"] + seen["ok"])
@@ -40,13 +44,13 @@ def find(scene: Scene) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _totals(scene: Scene) -> pd.DataFrame:
+def _totals(scene: Scene, failed: pd.DataFrame) -> pd.DataFrame:
     series = scene.frames.series
     columns = {"n_15m": "ok", "base_15m": "base_ok"}
-    failed = series.loc[series["type"] == "login_failed", ["tenant_id", "n_15m", "base_15m"]]
+    failed = failed[["tenant_id", "n_15m", "base_15m"]]
     worked = series.loc[series["type"] == "login_succeeded", ["tenant_id", "n_15m", "base_15m"]]
-    failed = failed[failed["n_15m"] >= scene.settings.tenant_ratio.min_failures]
-    rows = scene.failing[(scene.failing["fail_15m"] > 0) & scene.failing["tenant_id"].isin(failed["tenant_id"])]
+    logins = scene.frames.logins
+    rows = logins[(logins["fail_15m"] > 0) & logins["tenant_id"].isin(failed["tenant_id"])]
     users = rows.groupby("tenant_id")["user_id"].nunique().rename("users").reset_index()
     total = failed.rename(columns={"n_15m": "fail", "base_15m": "base_fail"}).merge(
         worked.rename(columns=columns), on="tenant_id", how="left"

@@ -26,7 +26,14 @@ def find(scene: Scene) -> list[Finding]:
 
     Source: DETECTION; of all count statistics tried this alone found every slow spray.
     """
-    rows = scene.frames.unknown.merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
+    least = scene.settings.unknown_users
+    rows = scene.frames.unknown
+    rows = rows[
+        np.logical_or.reduce([rows[f"users_{w}"].to_numpy() >= getattr(least, f"min_users_{w}") for w in WINDOWS])
+    ]
+    if rows.empty:
+        return []
+    rows = rows.merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
     found = [finding for name in WINDOWS for finding in _in_window(scene, rows, name)]
     best = {f.tenant_id: f for f in sorted(found, key=lambda f: f.margin)}
     return list(best.values())
