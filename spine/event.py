@@ -1,6 +1,6 @@
 """Events: what an application tells us about one login, reset, callback …
 
-`parse_event` is the one gate for events that come one by one; `store.frame_check` applies the same rules to
+`parse_event` is the one gate for events that come one by one; `store.columnar` applies the same rules to
 columns. What is refused is refused with a stable reason, what is odd but harmless is mended.
 """
 
@@ -122,13 +122,15 @@ class Rejection:
     detail: str
 
 
-class _Refusal(Exception):
+class EventRefused(Exception):
+    """Raised by the checks of single fields; `parse_event` turns it into a value."""
+
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.rejection = Rejection(reason, detail)
 
 
-TEXT_FIELDS = ("user_id", "provider", "session_id", "resource_tenant_id", "drill_id", "country")
+TEXT_FIELDS = ("user_id", "provider", "session_id", "resource_tenant_id", "drill_id", "country", "user_agent")
 USER_AGENT_CHARACTERS = 512
 _OWN = {*Event.model_fields}
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -148,21 +150,20 @@ def parse_event(
     if not isinstance(raw, Mapping):
         return Rejection(Reason.MALFORMED, f"an event is an object, this is {type(raw).__name__}")
     try:
-        kind, original = _kind(raw.get("type"))
+        kind, original = check_kind(raw.get("type"))
         if raw.get("tenant_id") not in (None, "", tenant):
-            raise _Refusal(Reason.WRONG_TENANT, "the event names another tenant than the credentials")
+            raise EventRefused(Reason.WRONG_TENANT, "the event names another tenant than the credentials")
         return Event(
-            id=_id(raw.get("id"), limits),
+            id=check_id(raw.get("id"), limits),
             type=kind,
-            occurred_at=_time(raw.get("occurred_at"), now, limits),
+            occurred_at=check_time(raw.get("occurred_at"), now, limits),
             tenant_id=tenant,
-            ip=_ip(raw.get("ip")),
-            user_agent=_text("user_agent", raw.get("user_agent"), None, cut=USER_AGENT_CHARACTERS),
-            attributes=_attributes(raw, original, limits),
+            ip=check_ip(raw.get("ip")),
+            attributes=check_attributes(raw, original, limits),
             synthetic=_flag(raw.get("synthetic")),
-            **{name: _text(name, raw.get(name), limits.text_characters) for name in TEXT_FIELDS},
+            **{name: check_text(name, raw.get(name), limits) for name in TEXT_FIELDS},
         )
-    except _Refusal as refusal:
+    except EventRefused as refusal:
         return refusal.rejection
 
 
@@ -171,46 +172,49 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def _id(value: object, limits: EventLimits) -> str:
+def check_id(value: object, limits: EventLimits) -> str:
+    """The sender's id, as it is."""
     if value is None or value == "":
-        raise _Refusal(Reason.MISSING_ID, "an event needs an id: it makes sending it twice harmless")
+        raise EventRefused(Reason.MISSING_ID, "an event needs an id: it makes sending it twice harmless")
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise _Refusal(Reason.MALFORMED, "id must be text")
+        raise EventRefused(Reason.MALFORMED, "id must be text")
     text = str(value)
     if len(text) > limits.id_characters:
-        raise _Refusal(Reason.ID_TOO_LONG, f"id has {len(text)} characters, {limits.id_characters} are allowed")
+        raise EventRefused(Reason.ID_TOO_LONG, f"id has {len(text)} characters, {limits.id_characters} are allowed")
     if _CONTROL.search(text):
-        raise _Refusal(Reason.MALFORMED, "id has control characters")
+        raise EventRefused(Reason.MALFORMED, "id has control characters")
     return text
 
 
-def _kind(value: object) -> tuple[EventType, str | None]:
+def check_kind(value: object) -> tuple[EventType, str | None]:
+    """The type, and the name it was given by if that is not ours."""
     if value is None or value == "":
-        raise _Refusal(Reason.MISSING_TYPE, "an event needs a type")
+        raise EventRefused(Reason.MISSING_TYPE, "an event needs a type")
     if not isinstance(value, str):
-        raise _Refusal(Reason.MALFORMED, "type must be text")
+        raise EventRefused(Reason.MALFORMED, "type must be text")
     if value in KNOWN:
         return EventType(value), None
     return EventType.OTHER, clean(value)[:100]
 
 
-def _time(value: object, now: datetime, limits: EventLimits) -> datetime:
+def check_time(value: object, now: datetime, limits: EventLimits) -> datetime:
+    """When it happened, UTC; without a value `now`."""
     if value is None:
         return now
     try:
         moment = value if isinstance(value, datetime) else _moment(value)
     except (ValueError, OverflowError, OSError) as error:
-        raise _Refusal(Reason.BAD_TIME, "occurred_at is no ISO 8601 time and no Unix time") from error
+        raise EventRefused(Reason.BAD_TIME, "occurred_at is no ISO 8601 time and no Unix time") from error
     if moment.tzinfo is None:
-        raise _Refusal(Reason.BAD_TIME, "occurred_at has no time zone; add Z or an offset")
+        raise EventRefused(Reason.BAD_TIME, "occurred_at has no time zone; add Z or an offset")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError as error:
-        raise _Refusal(Reason.BAD_TIME, "occurred_at is out of range") from error
+        raise EventRefused(Reason.BAD_TIME, "occurred_at is out of range") from error
     if moment > now + limits.future:
-        raise _Refusal(Reason.FUTURE, f"occurred_at is more than {limits.future} ahead; check the sender's clock")
+        raise EventRefused(Reason.FUTURE, f"occurred_at is more than {limits.future} ahead; check the sender's clock")
     if moment < now - limits.max_age:
-        raise _Refusal(Reason.TOO_OLD, f"occurred_at is older than the {limits.max_age.days} days events are kept")
+        raise EventRefused(Reason.TOO_OLD, f"occurred_at is older than the {limits.max_age.days} days events are kept")
     return moment
 
 
@@ -222,13 +226,14 @@ def _moment(value: object) -> datetime:
     return datetime.fromisoformat(value)
 
 
-def _ip(value: object) -> str | None:
+def check_ip(value: object) -> str | None:
+    """The address in its one spelling."""
     if value is None or value == "":
         return None
     try:
         return normal_ip(str(value))
     except ValueError as error:
-        raise _Refusal(Reason.BAD_IP, "ip is no IPv4 or IPv6 address") from error
+        raise EventRefused(Reason.BAD_IP, "ip is no IPv4 or IPv6 address") from error
 
 
 def normal_ip(text: str) -> str:
@@ -246,41 +251,46 @@ def normal_ip(text: str) -> str:
     return str(address)
 
 
-def _text(name: str, value: object, longest: int | None, *, cut: int | None = None) -> str | None:
+def check_text(name: str, value: object, limits: EventLimits) -> str | None:
+    """One text field, without control characters; an empty one is none. A long user agent is cut."""
     if value is None:
         return None
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise _Refusal(Reason.MALFORMED, f"{name} must be text")
+        raise EventRefused(Reason.MALFORMED, f"{name} must be text")
     text = clean(str(value))
-    if longest is not None and len(text) > longest:
-        raise _Refusal(Reason.FIELD_TOO_LONG, f"{name} has {len(text)} characters, {longest} are allowed")
-    return text[:cut] or None
+    if name == "user_agent":
+        text = text[:USER_AGENT_CHARACTERS]
+    elif len(text) > limits.text_characters:
+        raise EventRefused(
+            Reason.FIELD_TOO_LONG, f"{name} has {len(text)} characters, {limits.text_characters} are allowed"
+        )
+    return text or None
 
 
 def _flag(value: object) -> bool:
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise _Refusal(Reason.MALFORMED, "synthetic must be true or false")
+    raise EventRefused(Reason.MALFORMED, "synthetic must be true or false")
 
 
-def _attributes(raw: Mapping[str, Any], original: str | None, limits: EventLimits) -> dict[str, Any]:
+def check_attributes(raw: Mapping[str, Any], original: str | None, limits: EventLimits) -> dict[str, Any]:
+    """What `raw` has beside an event's own fields, as it may be stored: no secrets, not too large."""
     given = raw.get("attributes")
     if given is not None and not isinstance(given, Mapping):
-        raise _Refusal(Reason.MALFORMED, "attributes must be an object")
+        raise EventRefused(Reason.MALFORMED, "attributes must be an object")
     kept = {**(given or {}), **{str(k): v for k, v in raw.items() if k not in _OWN}}
     if original is not None:
         kept[ORIGINAL_TYPE] = original
-    return safe_attributes(kept, limits.attribute_bytes) if kept else {}
+    return _safe(kept, limits.attribute_bytes) if kept else {}
 
 
-def safe_attributes(attributes: Mapping[str, Any], longest: int) -> dict[str, Any]:
-    """`attributes` as they may be stored: plain JSON, no secrets, no control characters, not too large."""
+def _safe(attributes: Mapping[str, Any], longest: int) -> dict[str, Any]:
     try:
         size = len(json.dumps(attributes, default=str, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, TypeError, RecursionError) as error:
-        raise _Refusal(Reason.MALFORMED, "attributes are no JSON") from error
+        raise EventRefused(Reason.MALFORMED, "attributes are no JSON") from error
     if size > longest:
-        raise _Refusal(Reason.ATTRIBUTES_TOO_LARGE, f"attributes have {size} bytes, {longest} are allowed")
+        raise EventRefused(Reason.ATTRIBUTES_TOO_LARGE, f"attributes have {size} bytes, {longest} are allowed")
     stored = _printable(redact(attributes))
     assert isinstance(stored, dict)
     return stored

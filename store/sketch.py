@@ -38,7 +38,8 @@ class Union:
     @property
     def count(self) -> int:
         """How many distinct values, about."""
-        return int(round(self._union.get_estimate()))
+        estimate: float = self._union.get_estimate()
+        return round(estimate)
 
     def serialize(self) -> bytes:
         """The merged sketch."""

@@ -13,8 +13,8 @@ create table auth_metric_delta(
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000);
 select tenant_table('auth_metric_delta', 'select');
 
--- appended by the trigger, deleted by the fold: one row per failed login from an address, one per statement
--- and address for successes
+-- appended by the trigger, deleted by the fold: one row per address and moment of failure, one per
+-- statement and address for successes
 create table auth_login_delta(
   tenant_id text not null,
   ip inet not null,
@@ -160,14 +160,12 @@ create function auth_events_inserted() returns trigger language plpgsql security
 set search_path = public, pg_temp as $$
 begin
   insert into auth_metric_delta(bucket, tenant_id, type, n, first_at, last_at)
-  select date_trunc('minute', occurred_at), tenant_id, type, count(*), min(occurred_at), max(occurred_at)
+  select date_bin('1 minute', occurred_at, '2000-01-01Z'), tenant_id, type, count(*), min(occurred_at), max(occurred_at)
   from fresh where not synthetic group by 1, 2, 3;
   insert into auth_login_delta(tenant_id, ip, first_at, failed, n)
-  select tenant_id, ip, occurred_at, true, 1 from fresh
-  where type = 'login_failed' and ip is not null and not synthetic
-  union all
-  select tenant_id, ip, min(occurred_at), false, count(*) from fresh
-  where type = 'login_succeeded' and ip is not null and not synthetic group by 1, 2;
+  select tenant_id, ip, min(occurred_at), type = 'login_failed', count(*) from fresh
+  where type in ('login_failed', 'login_succeeded') and ip is not null and not synthetic
+  group by tenant_id, ip, type, case when type = 'login_failed' then occurred_at end;
   -- a hint, at once and without locks: this address probably overflowed; the fold knows for certain
   perform pg_notify('bucket_overflow', tenant_id) from (
     select distinct f.tenant_id
@@ -179,7 +177,7 @@ begin
     cross join lateral (select greatest(coalesce(
       a.bucket_level - extract(epoch from now() - a.bucket_at) / s.leak_seconds, 0), 0) as level) folded
     where (a.overflowed_at is null or folded.level = 0)
-      and folded.level + (select count(*) from auth_login_delta d
+      and folded.level + (select coalesce(sum(d.n), 0) from auth_login_delta d
         where d.failed and d.tenant_id = f.tenant_id and d.ip = f.ip
           and d.first_at > now() - interval '10 minutes') > s.capacity
   ) t;

@@ -1,0 +1,145 @@
+"""Files of events as streams of Arrow tables: sshd syslog, NDJSON, CSV, Parquet."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from spine.errors import Refused
+from spine.event import EventLimits, Reason, Rejection, parse_event
+from spine.ids import NO_TENANT, TenantId, tenant_id
+from spine.mappers.sshd import first_year_of, sshd_events
+from store.columnar import REFUSED
+
+Format = Literal["sshd", "ndjson", "csv", "parquet"]
+FORMATS: tuple[str, ...] = get_args(Format)
+_ROWS = 50_000
+_SCHEMA = pa.schema(
+    [("occurred_at", pa.timestamp("us", "UTC")), ("synthetic", pa.bool_())]
+    + [
+        (name, pa.string())
+        for name in ("id", "type", "tenant_id", "user_id", "provider", "ip", "country", "user_agent", "session_id",
+                     "resource_tenant_id", "attributes", "drill_id", REFUSED)
+    ]
+)  # fmt: skip
+Table = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file, and how to understand it."""
+
+    path: Path
+    format: Format
+    now: datetime
+    tenant: TenantId | None = None
+    """The tenant of every row; None = what each row says."""
+    year: int | None = None
+    """sshd: the year of the first line; None = so that the last line is before `now`."""
+    timezone: tzinfo | None = None
+    """Of times without a zone; None = UTC for sshd, else such rows are refused."""
+    limits: EventLimits = field(default_factory=EventLimits)
+
+    def tables(self, progress: Callable[[float], None] = lambda share: None) -> Iterator[Table]:
+        """The rows in order of the file; `progress` is told the share (0..1) that was read.
+
+        Raises:
+            Refused: the file is not of this format at all.
+        """
+        readers = {"sshd": self._sshd, "ndjson": self._ndjson, "csv": self._csv, "parquet": self._parquet}
+        try:
+            yield from readers[self.format](progress)
+        except (pa.ArrowInvalid, UnicodeDecodeError, gzip.BadGzipFile) as error:
+            raise Refused(
+                "source.format",
+                f"{self.path} cannot be read as {self.format}: {error}. Rows before that were taken; "
+                f"say --format with one of {', '.join(FORMATS)}, then ingest again (nothing counts twice).",
+            ) from error
+
+    def _parquet(self, progress: Callable[[float], None]) -> Iterator[Table]:
+        file = pyarrow.parquet.ParquetFile(self.path)
+        done, total = 0, max(file.metadata.num_rows, 1)
+        for batch in file.iter_batches(_ROWS):
+            yield pa.Table.from_batches([batch])
+            done += batch.num_rows
+            progress(done / total)
+
+    def _csv(self, progress: Callable[[float], None]) -> Iterator[Table]:
+        bad: list[int] = []
+
+        def skip(row: Any) -> str:
+            bad.append(row.actual_columns)
+            return "skip"
+
+        with _opened(self.path) as (stream, share):
+            header = stream.readline().decode("utf-8-sig").rstrip("\r\n")
+            names = next(csv.reader([header]), [])
+            batches = pyarrow.csv.open_csv(
+                stream,
+                read_options=pyarrow.csv.ReadOptions(block_size=4 << 20, column_names=names),
+                parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip, newlines_in_values=True),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
+                ),
+            )
+            for batch in batches:
+                yield pa.Table.from_batches([batch])
+                progress(share())
+        if bad:
+            yield pa.table({REFUSED: pa.array([Reason.MALFORMED.value] * len(bad))})
+
+    def _ndjson(self, progress: Callable[[float], None]) -> Iterator[Table]:
+        with _opened(self.path) as (stream, share):
+            lines = (line for line in stream if line.strip())
+            while chunk := list(islice(lines, _ROWS)):
+                yield pa.Table.from_pylist([self._row(line) for line in chunk], schema=_SCHEMA)
+                progress(share())
+
+    def _row(self, line: bytes) -> dict[str, Any]:
+        try:
+            raw = json.loads(line)
+            own = tenant_id(raw.get("tenant_id")) if isinstance(raw, dict) and not self.tenant else NO_TENANT
+        except (ValueError, RecursionError, TypeError, Refused):
+            return {REFUSED: Reason.MALFORMED.value}
+        event = parse_event(raw, now=self.now, tenant=self.tenant or own, limits=self.limits)
+        return {REFUSED: event.reason.value} if isinstance(event, Rejection) else _flat(event.model_dump())
+
+    def _sshd(self, progress: Callable[[float], None]) -> Iterator[Table]:
+        zone = self.timezone or UTC
+        year = self.year
+        if year is None:
+            with _opened(self.path) as (stream, _):
+                year = first_year_of(_text(stream), now=self.now, timezone=zone)
+        with _opened(self.path) as (stream, share):
+            events = sshd_events(_text(stream), tenant=self.tenant or NO_TENANT, first_year=year, timezone=zone)
+            while chunk := list(islice(events, _ROWS)):
+                yield pa.Table.from_pylist([_flat(event) for event in chunk], schema=_SCHEMA)
+                progress(share())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Callable[[], float]]]:
+    """The file's bytes (gunzipped if it is `.gz`), and a function that tells the share read so far."""
+    size = max(path.stat().st_size, 1)
+    with path.open("rb") as raw:
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+        yield stream, lambda: min(raw.tell() / size, 1.0)
+
+
+def _text(stream: IO[bytes]) -> Iterator[str]:
+    return (line.decode("utf-8", "replace") for line in stream)
+
+
+def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "attributes": json.dumps(event["attributes"])}
