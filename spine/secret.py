@@ -8,7 +8,7 @@ from itertools import pairwise
 
 _NAMES = (
     r"pass(?:word|wd|phrase|code)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
-    r"|(?<![a-z])[ht]?otp|credentials?|session[_-]?id|(?:auth|mfa|backup|recovery|verification)[_-]?code"
+    r"|(?<![a-z])[ht]?otp|credentials?|sess(?:ion)?[_-]?id|[cx]srf|card[_-]?number|cvv|(?:auth|mfa|backup|recovery|verification)[_-]?code"
 )
 _KIND = r"[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}"
 _QUOTED = r""""(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?"""

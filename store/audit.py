@@ -106,6 +106,15 @@ def verify(connection: Connection, tenant: TenantId, known: Iterable[Head] = ())
     return verify_chain(links(connection, tenant), tenant, [*known, *([stored] if stored else [])])
 
 
+def verify_all(
+    connection: Connection, tenant: TenantId | None = None, known: Iterable[Head] = ()
+) -> dict[TenantId, BadEntry | None]:
+    """Every tenant's first bad entry (None = whole), or one tenant's; also of chains only `known` remembers."""
+    heads = [one for one in known if tenant in (None, one.tenant_id)]
+    chosen = {tenant} if tenant else {*tenants(connection), *(one.tenant_id for one in heads)}
+    return {name: verify(connection, name, [one for one in heads if one.tenant_id == name]) for name in sorted(chosen)}
+
+
 def export(connection: Connection, tenant: TenantId, file: IO[str]) -> int:
     """Write a tenant's chain as NDJSON of CloudEvents; returns the number of lines."""
     count = 0

@@ -1,0 +1,142 @@
+"""`opsspine audit …`: is the trail whole, and take it away to check elsewhere."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployments.cli.context import database, settings
+from deployments.cli.operator import operator
+from spine.audit import AuditAction, BadEntry, Head, Link, verify_chain
+from spine.checkpoint import public_key, public_text, read, signed
+from spine.errors import Refused
+from spine.ids import TenantId, tenant_id
+from spine.settings import Settings
+from store import audit
+from store.secrets import Vault
+
+_CHECKPOINTS = "audit-checkpoints.txt"
+_Tenant = Annotated[str | None, typer.Option(help="Only this tenant's chain.")]
+_Checkpoint = Annotated[Path | None, typer.Option(help="Signed heads seen before; shows a cut-off end.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="The audit trail: verify, export, sign where it stands.", no_args_is_help=True)
+    group.command()(verify)
+    group.command()(export)
+    group.command()(checkpoint)
+    group.command()(key)
+    app.add_typer(group, name="audit")
+
+
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="An export; default: the database.")] = None,
+    tenant: _Tenant = None,
+    checkpoint: _Checkpoint = None,
+    key: Annotated[str | None, typer.Option(help="The checkpoints' public key; default: this installation's.")] = None,
+) -> None:
+    """Recompute every hash; name the first bad entry of each chain. Exit code 1 when there is one."""
+    only = tenant_id(tenant) if tenant else None
+    current = settings()
+    known = _known(
+        current, checkpoint or (_note_of(file) if file else current.data_dir / _CHECKPOINTS), key, checkpoint
+    )
+    if file:
+        results = _verify_file(file, only, known)
+    else:
+        opened = database(current)
+        with opened.system() as connection:
+            results = audit.verify_all(connection, only, known)
+        opened.close()
+    for bad in filter(None, results.values()):
+        typer.echo(f"audit verify: BAD: {bad}", err=True)
+    if any(results.values()):
+        raise typer.Exit(1)
+    end = f"{len(known)} checkpoints agree" if known else "no checkpoint to hold the end against"
+    typer.echo(f"audit verify: ok ({len(results)} chains, {end})")
+
+
+def export(out: Annotated[Path, typer.Option(help="The file to write.")], tenant: _Tenant = None) -> None:
+    """Write the trail as NDJSON of CloudEvents, and beside it `<file>.note`: its heads, signed."""
+    current = settings()
+    opened = database(current)
+    count, heads = 0, []
+    with opened.system() as connection:
+        for name in [tenant_id(tenant)] if tenant else audit.tenants(connection):
+            audit.append(
+                connection, name, AuditAction.RUNBOOK_RUN, actor=operator(), at=datetime.now(UTC),
+                subject="audit", outcome="exported",
+            )  # fmt: skip
+            heads.append(audit.head(connection, name))
+        with out.open("w", encoding="utf-8") as file:
+            for head in filter(None, heads):
+                count += audit.export(connection, head.tenant_id, file)
+    opened.close()
+    _note_of(out).write_text(
+        signed(filter(None, heads), Vault.of(current, create=True).signing_key()), encoding="utf-8"
+    )
+    typer.echo(f"{count} entries of {len(heads)} tenants in {out}, their heads in {_note_of(out)}")
+
+
+def checkpoint(
+    out: Annotated[Path | None, typer.Option(help="The file to append to; default: in the data folder.")] = None,
+) -> None:
+    """Sign where every chain stands now. Keep the file off this machine: it shows a cut-off end later."""
+    current = settings()
+    opened = database(current)
+    with opened.system() as connection:
+        heads = [audit.head(connection, name) for name in audit.tenants(connection)]
+    opened.close()
+    file = out or current.data_dir / _CHECKPOINTS
+    with file.open("a", encoding="utf-8") as appended:
+        appended.write(signed(filter(None, heads), Vault.of(current, create=True).signing_key()))
+    typer.echo(f"{len(heads)} heads signed in {file}")
+
+
+def key() -> None:
+    """Print the public key that checkpoints are verified with, for a machine that is not this one."""
+    typer.echo(public_text(Vault.of(settings(), create=True).signing_key().public_key()))
+
+
+def _known(current: Settings, file: Path, key: str | None, asked: Path | None) -> list[Head]:
+    """The signed heads of `file`; none when nobody asked for it and it is not there."""
+    if not file.exists():
+        if asked:
+            raise Refused("checkpoint.missing", f"There is no file {asked}. Make one with `opsspine audit checkpoint`.")
+        return []
+    verifier = public_key(key) if key else Vault.of(current).signing_key().public_key()
+    return read(file.read_text(encoding="utf-8"), verifier)
+
+
+def _note_of(file: Path) -> Path:
+    return file.with_name(file.name + ".note")
+
+
+def _verify_file(file: Path, only: TenantId | None, known: list[Head]) -> dict[TenantId, BadEntry | None]:
+    """Each tenant's lines stand together in an export, in order; a tenant that comes twice was edited in."""
+    heads = [head for head in known if only in (None, head.tenant_id)]
+    results: dict[TenantId, BadEntry | None] = {}
+    for tenant, lines in groupby(_lines(file), key=lambda link: link.tenant_id):
+        if only in (None, tenant):
+            bad = verify_chain(lines, tenant, [head for head in heads if head.tenant_id == tenant])
+            if tenant in results:
+                bad = BadEntry(tenant, 0, "reordered", "its entries do not stand together")
+            results[tenant] = results.get(tenant) or bad
+    for name in {head.tenant_id for head in heads} - set(results):
+        results[name] = verify_chain([], name, [head for head in heads if head.tenant_id == name])
+    return results
+
+
+def _lines(file: Path) -> Iterator[Link]:
+    with file.open(encoding="utf-8") as opened:
+        for number, line in enumerate(opened, 1):
+            try:
+                yield Link.of_export(json.loads(line))
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                because = f"Line {number} of {file} is no exported entry: it was edited or cut."
+                raise Refused("audit.line", f"audit verify: BAD: {because}") from error

@@ -1,0 +1,224 @@
+"""Scenario 43: whatever is done to the chain, by whoever can do anything, `audit verify` finds the first bad entry."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from typer.testing import CliRunner, Result
+
+from deployments.cli import app
+from spine.audit import AuditAction, entry
+from spine.ids import TenantId
+from store import audit
+from store.engine import Database
+
+A, B = TenantId("a"), TenantId("b")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def cli(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command line on a database with five entries for each of two tenants."""
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("OPSSPINE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OPSSPINE_SECRET_KEY", Fernet.generate_key().decode())
+    for tenant in (A, B):
+        with database.system() as connection:
+            audit.append_many(connection, tenant, [made(tenant, n) for n in range(5)])
+
+    def run(*words: object) -> Result:
+        return CliRunner().invoke(app, ["audit", *map(str, words)])
+
+    return run
+
+
+def made(tenant: TenantId, n: int) -> Any:
+    return entry(tenant, AuditAction.RUNBOOK_RUN, actor="t", at=NOW + timedelta(seconds=n), subject=f"n:{n}")
+
+
+def tamper(database: Database, *statements: str) -> None:
+    """As the superuser, with every trigger off."""
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")
+        for statement in statements:
+            connection.execute(statement)
+
+
+_REHASH = """
+    update audit_entries e set hash = sha256(e.prev_hash || convert_to(e.entry, 'UTF8'))
+    where tenant_id = 'a' and seq = 3"""
+_FORK = """
+    insert into audit_entries select tenant_id, seq, gen_random_uuid(), at, action, incident_id,
+      replace(entry, 'n:2', 'n:9'), prev_hash, sha256(prev_hash || convert_to(replace(entry, 'n:2', 'n:9'), 'UTF8'))
+    from audit_entries where tenant_id = 'a' and seq = 3"""
+_SEQ = "tenant_id = 'a' and seq"
+ATTACKS = {
+    "edit": ([f"update audit_entries set entry = replace(entry, 'n:2', 'n:7') where {_SEQ} = 3"], "entry 3: edited"),
+    "edit and rehash": (
+        [f"update audit_entries set entry = replace(entry, 'n:2', 'n:7') where {_SEQ} = 3", _REHASH],
+        "entry 4: reordered",
+    ),
+    "edit a column": ([f"update audit_entries set action = 'incident.closed' where {_SEQ} = 2"], "entry 2: edited"),
+    "edit the time": ([f"update audit_entries set at = at - interval '1 day' where {_SEQ} = 2"], "entry 2: edited"),
+    "no json": ([f"update audit_entries set entry = 'gone' where {_SEQ} = 2"], "entry 2: edited"),
+    "delete": ([f"delete from audit_entries where {_SEQ} = 3"], "entry 3: missing"),
+    "delete the first": ([f"delete from audit_entries where {_SEQ} = 1"], "entry 1: missing"),
+    "delete and close the gap": (
+        [f"delete from audit_entries where {_SEQ} = 3", f"update audit_entries set seq = seq - 1 where {_SEQ} > 3"],
+        "entry 3: reordered",
+    ),
+    "swap": (
+        [
+            f"update audit_entries set seq = 99 where {_SEQ} = 2",
+            f"update audit_entries set seq = 2 where {_SEQ} = 3",
+            f"update audit_entries set seq = 3 where {_SEQ} = 99",
+        ],
+        "entry 2: reordered",
+    ),
+    "truncate": ([f"delete from audit_entries where {_SEQ} > 3"], "entry 4: truncated"),
+    "truncate all": (["delete from audit_entries where tenant_id = 'a'"], "entry 1: truncated"),
+    "fork": (["alter table audit_entries drop constraint audit_entries_pkey", _FORK], "entry 3: forked"),
+    "another tenant's": (
+        [
+            "delete from audit_entries where tenant_id = 'a'",
+            "update audit_entries set tenant_id = 'a' where tenant_id = 'b'",
+        ],
+        "entry 1: edited",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_s43_verify_names_the_first_bad_entry(cli: Any, database: Database, attack: str) -> None:
+    assert cli("verify").exit_code == 0
+    statements, found = ATTACKS[attack]
+    tamper(database, *statements)
+    result = cli("verify")
+    assert result.exit_code == 1
+    assert f"tenant a, {found}" in result.output
+
+
+def test_s43_the_other_tenants_chain_is_judged_by_itself(cli: Any, database: Database) -> None:
+    tamper(database, "delete from audit_entries where tenant_id = 'a' and seq = 3")
+    assert cli("verify", "--tenant", "b").exit_code == 0
+    assert "tenant b" not in cli("verify").output
+
+
+_TRUNCATE_WITH_HEAD = [
+    "delete from audit_entries where tenant_id = 'a' and seq > 3",
+    "update audit_heads h set seq = 3, hash = e.hash from audit_entries e"
+    " where h.tenant_id = 'a' and e.tenant_id = 'a' and e.seq = 3",
+]
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        (_TRUNCATE_WITH_HEAD, "entry 4: truncated"),
+        (
+            ["delete from audit_entries where tenant_id = 'a'", "delete from audit_heads where tenant_id = 'a'"],
+            "entry 1: truncated",
+        ),
+    ],
+    ids=["tail and head", "everything"],
+)
+def test_s43_a_cut_end_with_its_head_is_found_by_a_checkpoint(
+    cli: Any, database: Database, statements: list[str], found: str
+) -> None:
+    assert cli("checkpoint").exit_code == 0
+    tamper(database, *statements)
+    result = cli("verify")
+    assert result.exit_code == 1
+    assert f"tenant a, {found}" in result.output
+
+
+def test_s43_a_rewritten_end_is_found_by_a_checkpoint(cli: Any, database: Database) -> None:
+    cli("checkpoint")
+    tamper(database, *_TRUNCATE_WITH_HEAD)
+    with database.system() as connection:
+        audit.append_many(connection, A, [made(A, n) for n in range(20, 24)])
+    result = cli("verify")
+    assert result.exit_code == 1
+    assert "tenant a, entry 5: forked" in result.output
+
+
+def test_s43_a_chain_that_grew_since_its_checkpoints_is_whole(cli: Any, database: Database) -> None:
+    cli("checkpoint")
+    with database.system() as connection:
+        audit.append_many(connection, A, [made(A, 9)])
+    cli("checkpoint")
+    result = cli("verify")
+    assert (result.exit_code, result.output) == (0, "audit verify: ok (2 chains, 4 checkpoints agree)\n")
+
+
+def test_s43_a_forged_checkpoint_proves_nothing(cli: Any, tmp_path: Path) -> None:
+    cli("checkpoint")
+    file = tmp_path / "audit-checkpoints.txt"
+    file.write_text(file.read_text().replace("opsspine.audit/a\n5\n", "opsspine.audit/a\n3\n"))
+    result = cli("verify")
+    assert result.exit_code == 1
+    assert "was not signed by this key" in result.output
+
+
+def _edited(lines: list[str], change: str) -> list[str]:
+    return {
+        "edit": [*lines[:2], lines[2].replace("n:2", "n:7"), *lines[3:]],
+        "delete": [*lines[:2], *lines[3:]],
+        "reorder": [lines[0], lines[2], lines[1], *lines[3:]],
+        "truncate": lines[:-1],
+        "fork": [*lines[:3], lines[2], *lines[3:]],
+        "rubbish": [*lines[:2], "{}", *lines[3:]],
+    }[change]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("edit", "tenant a, entry 3: edited"),
+        ("delete", "tenant a, entry 3: missing"),
+        ("reorder", "tenant a, entry 2: missing"),
+        ("truncate", "tenant b, entry 6: truncated"),
+        ("fork", "tenant a, entry 3: forked"),
+        ("rubbish", "Line 3 of"),
+    ],
+)
+def test_s43_an_export_is_verified_without_the_database(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, found: str
+) -> None:
+    file = tmp_path / "trail.ndjson"
+    assert cli("export", "--out", file).exit_code == 0
+    key = cli("key").output.strip()
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("OPSSPINE_SECRET_KEY", Fernet.generate_key().decode())
+    whole = cli("verify", file, "--key", key)
+    assert (whole.exit_code, whole.output) == (0, "audit verify: ok (2 chains, 2 checkpoints agree)\n")
+    file.write_text("\n".join(_edited(file.read_text().splitlines(), change)) + "\n")
+    result = cli("verify", file, "--key", key)
+    assert result.exit_code == 1
+    assert found in result.output
+
+
+def test_an_export_is_cloudevents_and_is_itself_recorded(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "trail.ndjson"
+    cli("export", "--out", file, "--tenant", "a")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {line["specversion"] for line in lines} == {"1.0"}
+    assert {line["tenant"] for line in lines} == {"a"}
+    assert lines[-1]["data"]["outcome"] == "exported"
+    assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+def test_s43_when_the_record_cannot_be_written_the_action_does_not_happen(approval_case: Any) -> None:
+    case, approval, ana = approval_case, approval_case.ask(), approval_case.person("ana")
+    tamper(case.database, "alter table audit_entries add constraint broken check (action <> 'approval.decided')")
+    with pytest.raises(DBAPIError, match="broken"):
+        case.decide(approval, ana)
+    assert case.get(approval).status == "pending"
+    with case.database.system() as connection:
+        assert connection.execute(text("select count(*) from approval_votes")).scalar_one() == 0
