@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import events, health, metrics, problem
+from gateway import events, health, metrics, ofrep, problem, slack
 from gateway.context import Context, Nudge, Wake, attach, context_of_app
 from gateway.limit import BodyLimit
 from gateway.nudge import Debounced
@@ -70,6 +70,9 @@ def create_app(
     problem.install(app)
     for router in (health.router, metrics.router, events.router):
         app.include_router(router)
+    app.include_router(ofrep.create_router(database, clock=context.clock))
+    if settings.slack.bot_token is not None and settings.slack.signing_secret is not None:
+        app.include_router(slack.create_router(context, settings.slack))
     limits = settings.gateway
     app.add_middleware(BodyLimit, usual=limits.max_body_bytes, ingest=limits.max_ingest_bytes)
     app.add_middleware(_AccessLog)

@@ -62,6 +62,12 @@ def approval_case(database: Database) -> Any:
 
 
 @pytest.fixture
+def slack_case(approval_case: Any, serve: Callable[[Any], str]) -> Any:
+    """The approval case with a gateway and a fake Slack on real ports (tests/slack_case.py)."""
+    return _beside("slack_case").SlackCase(approval_case, serve)
+
+
+@pytest.fixture
 def ledger(database: Database) -> Any:
     """An open incident of tenant "acme" with a plan, and what it takes to act on it (tests/ledger_case.py)."""
     return _beside("ledger_case").Ledger(database)

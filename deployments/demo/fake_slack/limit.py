@@ -50,7 +50,7 @@ def _block_fits(block: dict[str, Any]) -> bool:
         return 1 <= len(block["elements"]) <= 10
     if kind == "input":
         return len(block["label"]["text"]) <= 2000 and len(block.get("hint", {}).get("text", "")) <= 2000
-    return kind == "divider"
+    return bool(kind == "divider")
 
 
 def _button_fits(button: dict[str, Any]) -> bool:
