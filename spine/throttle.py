@@ -15,8 +15,8 @@ def over_limit(
     level: dict[str, tuple[float, float]] = {}
     refused = []
     seconds = times.astype("datetime64[us, UTC]").astype("int64") / 1e6
-    for key, at in zip(keys.where(keys.notna(), None), seconds, strict=True):
-        if key is None:
+    for key, missing, at in zip(keys, keys.isna(), seconds, strict=True):
+        if missing:
             refused.append(False)
             continue
         tokens, last = level.get(key, (capacity, at))

@@ -35,6 +35,7 @@ SPEC = ActionSpec(
     risk=Risk.LOW,
     reversible=False,
     ttl=None,
+    harmless=True,
 )
 
 
