@@ -8,6 +8,8 @@ from spine.settings import Settings
 from store.engine import Database
 
 STATE_FILE = "instance.json"
+READY_FILE = "runner.ready"
+"""Touched by the runner once its deployments are registered."""
 
 
 def instance(current: Settings) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from deployments.instance import READY_FILE
 from flows import respond
 from flows.detect import detect
 from flows.reconcile import reconcile
@@ -55,7 +56,7 @@ async def main() -> None:
         await runner.aadd_deployment(deployment)
     if settings.database_url:
         await clear_stranded(Database(settings.database_url, pool_size=1, application="runner"))
-    (settings.data_dir / "runner.ready").touch()
+    (settings.data_dir / READY_FILE).touch()
     await runner.start()
 
 

@@ -20,7 +20,7 @@ from typing import IO
 import httpx
 
 from deployments.environment import child_environment, log_folder, sibling_database
-from deployments.instance import STATE_FILE
+from deployments.instance import READY_FILE, STATE_FILE
 from deployments.port import require_free
 from deployments.process import Child
 from spine.errors import Broken, OpsSpineError, Refused
@@ -68,7 +68,8 @@ class Supervisor:
                 f"A spine is already running in {folder}. `opsspine status` shows it, `opsspine down` stops it; "
                 "for a second one choose another folder: OPSSPINE_DATA_DIR=<folder>.",
             ) from error
-        (folder / STATE_FILE).unlink(missing_ok=True)
+        for left in (STATE_FILE, READY_FILE):
+            (folder / left).unlink(missing_ok=True)
         gateway, prefect = self.settings.gateway, self.settings.prefect
         require_free(gateway.host, gateway.port, "gateway", "OPSSPINE_GATEWAY__PORT")
         if prefect.api_url is None:
@@ -103,7 +104,7 @@ class Supervisor:
         child("relay", "deployments.relay")
         self._await(f"{self.settings.prefect.url}/health")
         self._await(f"{self.settings.gateway.url}/readyz")
-        self._await_file(self.settings.data_dir / "runner.ready")
+        self._await_file(self.settings.data_dir / READY_FILE)
         self._write_state(ours)
 
     def _await(self, url: str) -> None:
@@ -157,7 +158,7 @@ class Supervisor:
             child.ask_to_stop()
         for child in reversed(self.children):
             child.stop()
-        (self.settings.data_dir / "runner.ready").unlink(missing_ok=True)
+        (self.settings.data_dir / READY_FILE).unlink(missing_ok=True)
 
 
 def _answers(url: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from blocks.orchestrator import RunState, run_state, start_run, wake
+from spine.clock import SystemClock
 from spine.errors import OpsSpineError
 from spine.incident import Incident
 from spine.settings import Settings
@@ -66,7 +67,7 @@ async def reconcile_once(
     for incident in live:
         await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
     if _relay_silent(database, now):
-        done.delivered = await asyncio.to_thread(drain, database, settings)
+        done.delivered = await asyncio.to_thread(drain, database, settings, SystemClock())
     with database.system() as connection:
         heartbeats.beat(connection, "reconcile", now=now, detail={"problems": len(done.problems)})
     return done
