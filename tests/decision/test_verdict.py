@@ -1,0 +1,149 @@
+"""Verification: fixed, not fixed, harmful, inconclusive, and why."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spine.case_example import BROWSER, logins
+from spine.event import EventType
+from spine.plan import VerifyCriteria
+from spine.sample import samples
+from spine.verdict import Cause, Outcome, Sample, Verdict, judge
+
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+WINDOW = timedelta(minutes=5)
+CRITERIA = VerifyCriteria(
+    max_failures_per_window=10,
+    window=WINDOW,
+    hold=timedelta(minutes=15),
+    deadline=timedelta(minutes=10),
+    baseline_success_rate=0.97,
+    max_success_drop=0.05,
+    min_legitimate=30,
+)
+
+
+def sample(
+    index: int, failures: int = 2, stopped: int = 40, attempts: int = 20, ok: int = 20, *, complete: bool = True
+):
+    return Sample(
+        start=START + index * WINDOW,
+        end=START + (index + 1) * WINDOW,
+        failures=failures,
+        stopped=stopped,
+        legitimate_attempts=attempts,
+        legitimate_successes=ok,
+        complete=complete,
+    )
+
+
+def verdict(found: list[Sample], criteria: VerifyCriteria = CRITERIA) -> Verdict:
+    return judge(criteria, found, applied_at=START, now=START + len(found) * WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "cause", "pending"),
+    [
+        pytest.param([sample(i) for i in range(3)], "fixed", "stopped", False, id="held behind the throttle"),
+        pytest.param([sample(i, stopped=0) for i in range(3)], "fixed", "ended", False, id="the attack left"),
+        pytest.param([sample(0, 300), *[sample(i) for i in (1, 2, 3)]], "fixed", "stopped", False, id="settled late"),
+        pytest.param([sample(i) for i in range(2)], "inconclusive", "none", True, id="not held long enough"),
+        pytest.param([sample(0, 300)], "inconclusive", "none", True, id="still settling"),
+        pytest.param([sample(i, 300) for i in range(2)], "not_fixed", "none", False, id="past the deadline"),
+        pytest.param([*[sample(i) for i in range(3)], sample(3, 11)], "not_fixed", "none", False, id="it came back"),
+        pytest.param(
+            [sample(i, attempts=3, ok=3) for i in range(5)], "inconclusive", "stopped", False, id="too few people"
+        ),
+        pytest.param([sample(i, complete=i < 4) for i in range(5)], "inconclusive", "none", False, id="silent source"),
+        pytest.param([], "inconclusive", "none", True, id="nothing yet"),
+        pytest.param([sample(0, attempts=40, ok=35)], "harmful", "none", False, id="harm, at once"),
+        pytest.param([sample(i, ok=18) for i in range(2)], "harmful", "none", False, id="harm over two windows"),
+        pytest.param([sample(0, ok=5)], "inconclusive", "none", True, id="harm, but of too few to tell"),
+    ],
+)
+def test_judge(found: list[Sample], outcome: str, cause: str, pending: bool) -> None:
+    answer = verdict(found)
+    assert (answer.outcome.value, answer.cause.value, answer.pending) == (outcome, cause, pending), answer.because
+    assert answer.because
+
+
+def test_without_a_baseline_ninety_percent_is_the_line() -> None:
+    unknown = CRITERIA.model_copy(update={"baseline_success_rate": None})
+    assert verdict([sample(0, attempts=100, ok=89)], unknown).outcome is Outcome.HARMFUL
+    assert verdict([sample(i, attempts=100, ok=91) for i in range(3)], unknown).outcome is Outcome.FIXED
+
+
+found = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(0, 50), st.integers(0, 60), st.integers(0, 60), st.booleans()),
+    max_size=8,
+).map(lambda rows: [sample(i, f, s, a, min(a, ok), complete=c) for i, (f, s, a, ok, c) in enumerate(rows)])
+
+
+@given(found)
+def test_fixed_is_never_said_lightly(windows: list[Sample]) -> None:
+    answer = verdict(windows)
+    if not answer.fixed:
+        return
+    attempts = sum(s.legitimate_attempts for s in windows)
+    assert all(s.complete for s in windows)
+    assert all(s.failures <= 10 for s in windows[-3:])
+    assert attempts >= 30
+    assert sum(s.legitimate_successes for s in windows) / attempts >= 0.92
+    assert answer.cause is not Cause.NONE
+
+
+@given(found, st.integers(0, 7))
+def test_missing_data_is_never_fixed(windows: list[Sample], at: int) -> None:
+    if windows:
+        index = at % len(windows)
+        windows[index] = sample(index, complete=False)
+        assert not verdict(windows).fixed
+
+
+@given(found)
+def test_more_failures_never_turn_a_verdict_into_fixed(windows: list[Sample]) -> None:
+    worse = [
+        sample(i, s.failures + 20, s.stopped, s.legitimate_attempts, s.legitimate_successes)
+        for i, s in enumerate(windows)
+    ]
+    assert not verdict(worse).fixed
+
+
+def attempt(minute: float, kind: EventType, user: str = "u1", ip: str = "198.51.100.1") -> dict[str, object]:
+    return {
+        "id": f"{minute}{user}{ip}{kind}", "type": kind.value, "occurred_at": START + timedelta(minutes=minute),
+        "user_id": user, "ip": ip, "country": None, "user_agent": BROWSER,
+    }  # fmt: skip
+
+
+def test_samples_count_known_people_whole_windows_and_what_was_stopped() -> None:
+    frame = logins()
+    rows = [
+        attempt(1, EventType.LOGIN_SUCCEEDED),
+        attempt(2, EventType.LOGIN_THROTTLED),
+        attempt(3, EventType.LOGIN_FAILED, "u1", "203.0.113.5"),  # a known user's name, tried by a stranger
+        attempt(4, EventType.LOGIN_BLOCKED, "u9", "203.0.113.5"),
+        attempt(4.5, EventType.CAPTCHA_SHOWN, "u9", "203.0.113.5"),
+        attempt(6, EventType.LOGIN_FAILED),
+        attempt(11, EventType.LOGIN_SUCCEEDED),  # in a window that is not over
+    ]
+    frame = type(frame)(rows)
+    seen = samples(
+        frame, applied_at=START, now=START + timedelta(minutes=12), window=WINDOW,
+        watermark=START + timedelta(minutes=11), known_users={"u1"}, known_addresses={"198.51.100.1"},
+    )  # fmt: skip
+    assert [(s.failures, s.stopped, s.legitimate_attempts, s.legitimate_successes) for s in seen] == [
+        (1, 2, 2, 1),
+        (1, 0, 1, 0),
+    ]
+    assert all(s.complete for s in seen)
+
+
+def test_a_source_that_fell_silent_leaves_windows_incomplete() -> None:
+    seen = samples(
+        logins(), applied_at=START, now=START + 4 * WINDOW, window=WINDOW, watermark=START + WINDOW,
+        known_users=(), known_addresses=(),
+    )  # fmt: skip
+    assert [s.complete for s in seen] == [True, True, False, False]
