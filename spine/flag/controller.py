@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -61,7 +62,7 @@ class FlagController:
         """
         history = self.history(key)
         current = history[-1].definition if history else None
-        return self._append(key, _with_value(current, new_value), actor, reason, expected_version)
+        return self._append(key, with_value(current, new_value), actor, reason, expected_version)
 
     def revert(self, key: str, version: int, actor: str, reason: str) -> int:
         """Put the definition of `version` back, exactly, as a new version."""
@@ -108,16 +109,14 @@ def conflict(key: str, expected: int, current: int) -> Refused:
     )
 
 
-def _with_value(current: Definition | None, value: Any) -> dict[str, Any]:
-    """`current` with `value` as its default; its rule goes, for the value is for everybody."""
-    if isinstance(value, bool):
-        variants: dict[str, Any] = {"on": True, "off": False}
-    else:
-        variants = {"set": value}
+def with_value(current: Definition | None, value: Any) -> dict[str, Any]:
+    """The stored form of `current` with `value` as its default; its rule goes, for the value is for everybody."""
     if current is not None:
-        variants = dict(current.variants)
+        variants, kept = dict(current.variants), {"metadata": dict(current.metadata)}
+    else:
+        variants, kept = {"on": True, "off": False} if isinstance(value, bool) else {"set": value}, {}
     for name, known in variants.items():
         if type(known) is type(value) and known == value:
-            return {"variants": variants, "defaultVariant": name}
-    name = f"v{len(variants) + 1}"
-    return {"variants": {**variants, name: value}, "defaultVariant": name}
+            return {"variants": variants, "defaultVariant": name, **kept}
+    name = next(n for i in count(len(variants) + 1) if (n := f"v{i}") not in variants)
+    return {"variants": {**variants, name: value}, "defaultVariant": name, **kept}

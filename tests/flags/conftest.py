@@ -10,16 +10,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.ofrep import create_router
 from store.keys import add_key
 
 
 @pytest.fixture
 def app(ledger) -> FastAPI:
-    app = create_app(ledger.settings, ledger.database, clock=ledger.clock)
-    if not any(getattr(route, "path", "").startswith("/ofrep") for route in app.routes):
-        app.include_router(create_router(ledger.database, clock=ledger.clock))
-    return app
+    return create_app(ledger.settings, ledger.database, clock=ledger.clock)
 
 
 @pytest.fixture

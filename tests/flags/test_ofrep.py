@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 import jsonschema
+import psycopg
 import pytest
 import yaml
 
 from spine.flag import parse_definition
 from store import flags
+from store.embedded import EmbeddedPostgres
 from store.keys import add_key
 from tasks.leasing import revert_lease
 
@@ -131,11 +133,15 @@ def test_one_flag_that_fails_does_not_take_the_others_along(http: httpx.Client, 
     assert found["auth.captcha.required"]["value"] is False
 
 
-def test_a_database_that_does_not_answer_is_no_problem_json(ledger, http: httpx.Client) -> None:
-    with ledger.database.owner() as connection:
-        connection.exec_driver_sql("alter table flag_epochs rename to gone")
+def test_a_database_that_does_not_answer_is_no_problem_json(
+    http: httpx.Client, postgres: EmbeddedPostgres, database_url: str
+) -> None:
+    name = database_url.rsplit("/", 1)[1]
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f'alter database "{name}" allow_connections false')
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
     answer = _ask(http, "auth.captcha.required")
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert set(answer.json()) >= {"errorDetails"}
     assert answer.headers["content-type"] == "application/json"
 

@@ -1,0 +1,69 @@
+"""`opsspine leases …`: what is in force, until when, and how to end it early."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deployments.cli.acting import acting
+from deployments.cli.context import database, settings
+from spine.ids import tenant_id
+from spine.lease import Lease, LeaseState
+from store import flags
+from store import leases as stored
+
+leases = typer.Typer(help="Mitigations in force: each is a lease that ends by itself.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `opsspine leases`."""
+    app.add_typer(leases, name="leases")
+
+
+@leases.command("list")
+def list_leases(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None) -> None:
+    """Every lease that has not ended, newest first, with what people changed under it."""
+    opened, now = database(), datetime.now(UTC)
+    with opened.system() as connection:
+        found = stored.list_live(connection, tenant_id(tenant) if tenant else None)
+        drifts = {lease.id: flags.drift_of(connection, lease) for lease in found}
+    opened.close()
+    table = Table("lease", "tenant", "action", "targets", "state", "ends in", "note")
+    for lease in found:
+        note = "; ".join(filter(None, [lease.error, drifts[lease.id]]))
+        table.add_row(
+            str(lease.id), lease.tenant_id, lease.action_key, "\n".join(lease.targets), lease.state.value,
+            _left(lease, now), note,
+        )  # fmt: skip
+    Console().print(table)
+
+
+@leases.command()
+def revert(
+    lease: UUID,
+    as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="On whose behalf.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the timeline and the audit trail.")],
+) -> None:
+    """End LEASE now. Exit code 1 when it could not be taken back; it is then tried again by itself."""
+    from tasks.leasing import ports_of, revert_lease  # pandas: not for every command
+
+    current = settings()
+    opened = database(current)
+    with opened.system() as connection:
+        tenant = stored.get(connection, lease).tenant_id
+    actor = acting(opened, as_, tenant, f"lease:{lease}")
+    ended = revert_lease(opened, lease, reason=reason, ports=ports_of(current), actor=actor)
+    opened.close()
+    typer.echo(f"{ended.action_key} is {ended.state.value}" + (f": {ended.error}" if ended.error else ""))
+    if ended.state is not LeaseState.REVERTED:
+        raise typer.Exit(1)
+
+
+def _left(lease: Lease, now: datetime) -> str:
+    if lease.expires_at is None:
+        return ""
+    minutes = (lease.expires_at - now).total_seconds() / 60
+    return f"{minutes:.0f} min" if minutes >= 0 else f"overdue {-minutes:.0f} min"
