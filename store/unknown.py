@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from store.named import sql
 from store.sketch import Union, sketch
@@ -24,8 +23,15 @@ WINDOWS = (1, 6, 24)
 _CHUNK_HOURS = 24
 _CLIP = 95
 """Percentile at which a tenant's past is cut: an old attack must not hide the next one. Judgement."""
-Cells = dict[str, dict[datetime, tuple[bytes, bytes, int]]]
-"""Per tenant and hour: sketch of users, sketch of addresses, failures."""
+Cell = dict[datetime, tuple[bytes, bytes, int]]
+"""Per hour: sketch of users, sketch of addresses, failures."""
+_WINDOWS = """
+insert into auth_unknown_hours
+select hour, tenant_id, 0, null, null, users_1h, users_6h, users_24h
+from unnest(%s::timestamptz[], %s::text[], %s::int[], %s::int[], %s::int[])
+  as w(hour, tenant_id, users_1h, users_6h, users_24h)
+on conflict(hour, tenant_id) do update
+set users_1h = excluded.users_1h, users_6h = excluded.users_6h, users_24h = excluded.users_24h"""
 
 
 def rebuild(connection: Connection, hours: Iterable[datetime]) -> None:
@@ -55,37 +61,31 @@ def sum_recent(connection: Connection, hour: datetime) -> None:
 def profile(connection: Connection, hour: datetime) -> None:
     """Mean and variance of each window at this hour of the day and one hour around it, over 28 days."""
     slots = [hour - HOUR * h for h in range(1, int(HISTORY / HOUR) + 1) if h % 24 in (23, 0, 1)]
-    samples = pd.DataFrame(
-        connection.execute(
-            text("select hour, tenant_id, users_1h, users_6h, users_24h from auth_unknown_hours where hour = any(:s)"),
-            {"s": slots},
-        ).tuples(),
-        columns=["hour", "tenant_id", *(f"users_{w}h" for w in WINDOWS)],
-    )
-    starts = dict(
-        connection.execute(text("select tenant_id, date_trunc('hour', first_at, 'UTC') from auth_tenant"))
-        .tuples()
-        .all()
-    )
     rows = []
-    for tenant, first in starts.items():
-        length = sum(slot >= first for slot in slots)
-        if length:
-            rows.append((tenant, *_moments(samples[samples["tenant_id"] == tenant], length)))
     with cursor_of(connection) as cursor:
+        samples: defaultdict[str, list[Any]] = defaultdict(list)
+        for tenant, *users in cursor.execute(
+            "select tenant_id, users_1h, users_6h, users_24h from auth_unknown_hours where hour = any(%s)", [slots]
+        ).fetchall():
+            samples[tenant].append(users)
+        for tenant, first in cursor.execute(
+            "select tenant_id, date_trunc('hour', first_at, 'UTC') from auth_tenant"
+        ).fetchall():
+            length = sum(slot >= first for slot in slots)
+            if length:
+                rows.append((tenant, *_moments(samples[tenant], length)))
         cursor.execute("delete from auth_unknown_profile")
         cursor.executemany("insert into auth_unknown_profile values (%s, %s, %s, %s, %s, %s, %s)", rows)
 
 
-def _moments(found: pd.DataFrame, length: int) -> list[float]:
+def _moments(found: list[list[int]], length: int) -> list[float]:
     """Mean and variance of each window; hours without a row are zeros."""
-    moments = []
-    for window in WINDOWS:
-        values = np.zeros(length)
-        values[: len(found)] = found[f"users_{window}h"].to_numpy()[:length]
-        values = np.minimum(values, np.percentile(values, _CLIP))
-        moments += [float(values.mean()), float(values.var(ddof=1)) if length > 1 else 0.0]
-    return moments
+    values = np.zeros((max(length, len(found)), len(WINDOWS)))
+    if found:
+        values[: len(found)] = found
+    values = np.minimum(values, np.percentile(values, _CLIP, axis=0))
+    variances = values.var(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(WINDOWS))
+    return [float(x) for pair in zip(values.mean(axis=0), variances, strict=True) for x in pair]
 
 
 def _chunks(hours: list[datetime]) -> Iterator[list[datetime]]:
@@ -130,24 +130,33 @@ def _rebuild_windows(connection: Connection, hours: list[datetime]) -> None:
     ends = [first + HOUR * h for h in range(int((last - first) / HOUR) + 1)]
     rows = []
     for tenant, cells in _load(connection, first - 23 * HOUR, last + HOUR).items():
-        for end in ends:
-            counts = [_count(cells, end, window) for window in WINDOWS]
-            rows.append((end, tenant, *counts))
+        counts = zip(*(_rolling(cells, ends, window) for window in WINDOWS), strict=True)
+        rows += [(end, tenant, *found) for end, found in zip(ends, counts, strict=True) if any(found)]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 5
     with cursor_of(connection) as cursor:
-        cursor.executemany(
-            "insert into auth_unknown_hours values (%s, %s, 0, null, null, %s, %s, %s) on conflict(hour, tenant_id) "
-            "do update set users_1h = excluded.users_1h, users_6h = excluded.users_6h, users_24h = excluded.users_24h",
-            rows,
+        cursor.execute(
+            "update auth_unknown_hours set users_1h = 0, users_6h = 0, users_24h = 0 where hour between %s and %s",
+            [first, last],
         )
+        cursor.execute(_WINDOWS, columns)
 
 
-def _count(cells: dict[datetime, tuple[bytes, bytes, int]], end: datetime, window: int) -> int:
-    parts = [cells[at][0] for h in range(window) if (at := end - HOUR * h) in cells]
-    return Union(*parts).count if parts else 0
+def _rolling(cells: Cell, ends: list[datetime], window: int) -> list[int]:
+    """Distinct users of the `window` hours up to each end; hours without failures cost nothing."""
+    counts: list[int] = []
+    before: list[datetime] = []
+    for end in ends:
+        present = [at for h in range(window) if (at := end - HOUR * h) in cells]
+        if present == before and counts:
+            counts.append(counts[-1])
+        else:
+            counts.append(Union(*(cells[at][0] for at in present)).count if present else 0)
+        before = present
+    return counts
 
 
-def _load(connection: Connection, since: datetime, until: datetime) -> Cells:
-    loaded: Cells = defaultdict(dict)
+def _load(connection: Connection, since: datetime, until: datetime) -> dict[str, Cell]:
+    loaded: defaultdict[str, Cell] = defaultdict(dict)
     with cursor_of(connection) as cursor:
         rows: Any = cursor.execute(
             "select tenant_id, hour, users, addresses, failures from auth_unknown_hours "

@@ -1,10 +1,10 @@
 -- the past of every address that tried in the last 60 minutes, and of those that overflowed and have not drained
-select a.tenant_id, host(a.ip) as ip, coalesce(a.first_ok <= %(now)s, false) as ever_ok, a.first_seen,
+select a.tenant_id, host(a.ip) as ip, coalesce(a.first_ok <= %(now)s, false) as ever_ok, a.first_seen at time zone 'UTC',
   a.failures, a.successes,
   case when drained then 0 else level end as bucket_level,
-  case when drained then null else a.overflowed_at end as overflowed_at,
+  case when drained then null else a.overflowed_at at time zone 'UTC' end as overflowed_at,
   case when drained then 0 else a.run_n end as overflow_n,
-  case when drained then null else a.run_first end as overflow_first
+  case when drained then null else a.run_first at time zone 'UTC' end as overflow_first
 from (
   select tenant_id, ip from unnest(%(tenants)s::text[], %(ips)s::inet[]) k(tenant_id, ip)
   union

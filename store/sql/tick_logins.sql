@@ -6,9 +6,9 @@ select tenant_id, host(ip) as ip, user_id,
   count(*) filter (where failed) as fail_60m,
   count(*) filter (where not failed and occurred_at >= %(now)s - interval '15 minutes') as ok_15m,
   count(*) filter (where not failed) as ok_60m,
-  min(occurred_at) filter (where failed) as first_fail,
-  max(occurred_at) filter (where failed) as last_fail,
-  max(occurred_at) filter (where not failed) as last_ok,
+  min(occurred_at) filter (where failed) at time zone 'UTC' as first_fail,
+  max(occurred_at) filter (where failed) at time zone 'UTC' as last_fail,
+  max(occurred_at) filter (where not failed) at time zone 'UTC' as last_ok,
   max(country) as country, null::text as asn,
   count(distinct user_agent) as user_agents, max(user_agent) as user_agent, synthetic, drill_id
 from (
