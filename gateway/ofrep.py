@@ -5,20 +5,23 @@ Errors have the protocol's own shape, never problem+json. Source: openfeature/pr
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from gateway.auth import Scope, require
+from gateway.auth import Scope, authenticate, require
 from spine.clock import Clock
 from spine.flag import Evaluation, Failure, FlagSet
 from store.engine import Database
 from store.flag_cache import FlagCache
 from store.keys import ApiKey
 
-Caller = Callable[..., ApiKey]
+KEY_SECONDS = 2.0
+"""How long a revoked key may go on reading flags: a client asks several times for every login."""
+_MOST_KEYS = 1_000
 
 
 class BadRequest(Exception):
@@ -29,11 +32,11 @@ class BadRequest(Exception):
         self.code = code
 
 
-def create_router(database: Database, *, clock: Clock | None = None, caller: Caller | None = None) -> APIRouter:
-    """The two evaluation endpoints. `caller` is the dependency that finds the request's API key."""
+def create_router(database: Database, *, clock: Clock | None = None) -> APIRouter:
+    """The two evaluation endpoints."""
     router = APIRouter(prefix="/ofrep/v1/evaluate", tags=["OFREP"])
     cache = FlagCache(database, clock)
-    key_of = Depends(caller or require(Scope.FLAGS_READ))
+    key_of = Depends(_remembered(require(Scope.FLAGS_READ)))
     body_of = Depends(_body)
 
     @router.post("/flags/{key}")
@@ -58,6 +61,23 @@ def create_router(database: Database, *, clock: Clock | None = None, caller: Cal
         return _bulk(cache.get(caller.tenant_id), context, request.headers.get("if-none-match", ""))
 
     return router
+
+
+def _remembered(check: Callable[[Request, ApiKey], ApiKey]) -> Callable[[Request], ApiKey]:
+    """The caller's key; one that was good is not asked for again for `KEY_SECONDS`."""
+    known: dict[tuple[str | None, str | None], tuple[float, ApiKey]] = {}
+
+    def caller(request: Request) -> ApiKey:
+        shown = (request.headers.get("authorization"), request.headers.get("x-api-key"))
+        until, key = known.get(shown, (0.0, None))
+        if key is None or until <= time.monotonic():
+            key = check(request, authenticate(request))
+            if len(known) >= _MOST_KEYS:
+                known.clear()
+            known[shown] = (time.monotonic() + KEY_SECONDS, key)
+        return key
+
+    return caller
 
 
 async def _body(request: Request) -> bytes:

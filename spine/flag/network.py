@@ -10,41 +10,43 @@ CONTEXT = "$ops"
 _WIDEST = {4: 24, 6: 48}
 
 
-def target(text: str) -> str:
-    """`text` as the one spelling of its network: `203.0.113.7` is `203.0.113.7/32`.
-
-    Raises:
-        ValueError: it is no network, or has bits set beyond its prefix.
-    """
-    return str(ip_network(text))
-
-
 def targets_condition(targets: Sequence[str]) -> dict[str, Any]:
-    """The rule that is true for addresses in any of `targets` (CIDR, /24 to /32 or /48 to /128)."""
-    networks = {"var": f"{CONTEXT}.networks"}
-    tests = [{"in": [target(t), networks]} for t in sorted(set(targets))]
+    """The rule that is true for addresses in any of `targets` (CIDR, /24 to /32 or /48 to /128).
+
+    One `in` for every length of prefix that occurs, so it costs little more for fifty networks than for one.
+    """
+    by_length: dict[str, list[str]] = {}
+    for network in sorted({ip_network(t) for t in targets}, key=lambda n: (n.version, n.prefixlen, int(n[0]))):
+        by_length.setdefault(_name(network.version, network.prefixlen), []).append(str(network))
+    tests = [{"in": [{"var": f"{CONTEXT}.{name}"}, networks]} for name, networks in by_length.items()]
     return tests[0] if len(tests) == 1 else {"or": tests}
 
 
 def enrich(context: Mapping[str, Any]) -> dict[str, Any]:
     """`context` with the networks of its `ip`; an absent or malformed address belongs to none."""
     address = context.get("ip")
-    networks = networks_of(address) if isinstance(address, str) else ()
-    return {**context, CONTEXT: {"networks": list(networks)}}
+    return {**context, CONTEXT: networks_of(address) if isinstance(address, str) else {}}
 
 
 @lru_cache(maxsize=8192)
-def networks_of(text: str) -> tuple[str, ...]:
-    """Every network from /24 (IPv6: /48) to the address itself; an IPv4 address mapped into IPv6 is IPv4."""
+def networks_of(text: str) -> Mapping[str, str]:
+    """Every network from /24 (IPv6: /48) to the address itself, by version and length of prefix.
+
+    An IPv4 address mapped into IPv6 is the IPv4 address.
+    """
     try:
         address: IPv4Address | IPv6Address = ip_address(text.strip())
     except ValueError:
-        return ()
+        return {}
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     make = type(address)
-    bits, value = address.max_prefixlen, int(address)
-    return tuple(
-        f"{make(value >> (bits - prefix) << (bits - prefix))}/{prefix}"
-        for prefix in range(_WIDEST[address.version], bits + 1)
-    )
+    version, bits, value = address.version, address.max_prefixlen, int(address)
+    return {
+        _name(version, prefix): f"{make(value >> (bits - prefix) << (bits - prefix))}/{prefix}"
+        for prefix in range(_WIDEST[version], bits + 1)
+    }
+
+
+def _name(version: int, prefix: int) -> str:
+    return f"v{version}_{prefix}"
