@@ -13,15 +13,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from runbooks import catalogue
 from spine.case import LOOK_BACK, Case, Usual
-from spine.decision.blast import SUCCEEDED
 from spine.decision.engine import decide
 from spine.decision.rules import FlagState, Rules
 from spine.detect import detect
-from spine.detect.example import frames
+from spine.detect.recorded import recorded
 from spine.detect.severity import COMPROMISED
 from spine.detect.tail import wilson_lower
 from spine.errors import Refused
-from spine.event import Event, EventType, parse_event
+from spine.event import Event, parse_event
 from spine.finding import Finding
 from spine.ids import NO_TENANT, TenantId, tenant_id
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
@@ -143,34 +142,15 @@ def _event(index: int, raw: Mapping[str, Any], tenant: TenantId, now: datetime) 
     raise Refused(f"event.{parsed.reason.value}", f"login {index} of the snapshot: {parsed.detail}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """Recorded logins in the form of which detection frames are made."""
-
-    logins: pd.DataFrame
-    known_addresses: frozenset[str]
-
-    def rows(self, now: datetime) -> list[dict[str, object]]:
-        """Successes and failures; addresses that were known have a good past."""
-        types = (SUCCEEDED, EventType.LOGIN_FAILED.value)
-        return [
-            {
-                "tenant_id": row["tenant_id"], "ip": row["ip"], "user_id": row["user_id"], "at": row["occurred_at"],
-                "ok": row["type"] == SUCCEEDED, "country": row["country"], "drill_id": None,
-                "past_ok": len(self.logins) if row["ip"] in self.known_addresses else 0,
-            }
-            for row in self.logins.to_dict("records")
-            if row["type"] in types and row["ip"] and row["user_id"]
-        ]  # fmt: skip
-
-
 def _findings(
     snapshot: MetricsSnapshot, logins: pd.DataFrame | None, tenant: TenantId, now: datetime, settings: Settings
 ) -> Sequence[Finding]:
     if logins is None:
         return _reported(snapshot, tenant, now, settings)
-    recorded = _Recorded(logins, snapshot.known_addresses or frozenset())
-    return detect(frames(recorded, now=now), settings.detect) if recorded.rows(now) else []
+    known = snapshot.known_addresses or frozenset()
+    return detect(
+        recorded(logins, tenant=tenant, now=now, known_addresses=known, settings=settings.detect), settings.detect
+    )
 
 
 def _reported(snapshot: MetricsSnapshot, tenant: TenantId, now: datetime, settings: Settings) -> list[Finding]:

@@ -8,10 +8,17 @@ from spine.finding import Finding
 from spine.ids import derive
 from spine.plan import EvidenceRef
 
+MOST = 40
+"""Findings with a receipt of their own, the clearest first; the others share one, whose hash covers them all."""
+
 
 def evidence(case: Case) -> tuple[EvidenceRef, ...]:
     """One receipt per finding, and one for the replayed logins."""
-    found = [_of_finding(f) for f in case.findings]
+    clearest = sorted(case.findings, key=lambda f: -f.margin)
+    own, rest = {f.id for f in clearest[:MOST]}, clearest[MOST:]
+    found = [_of_finding(f) for f in case.findings if f.id in own]
+    if rest:
+        found.append(_of_many(case, [_of_finding(f) for f in rest]))
     return (*found, _of_logins(case)) if case.readable else tuple(found)
 
 
@@ -43,6 +50,20 @@ def _of_finding(finding: Finding) -> EvidenceRef:
         observed=observed,
         threshold=threshold,
         sha256=digest(content),
+    )
+
+
+def _of_many(case: Case, refs: list[EvidenceRef]) -> EvidenceRef:
+    return EvidenceRef(
+        id=derive("evidence", case.incident.tenant_id, case.incident.id, "findings", case.now),
+        source="findings/others",
+        query=f"{len(refs)} more findings of the incident",
+        window_start=min(r.window_start for r in refs),
+        window_end=max(r.window_end for r in refs),
+        n=sum(r.n for r in refs),
+        observed={"findings": float(len(refs))},
+        threshold={},
+        sha256=digest(sorted(r.sha256 for r in refs)),
     )
 
 

@@ -5,7 +5,6 @@ What is counted here is the definition of the frames; `store.frames` must count 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import pandas as pd
 
@@ -13,14 +12,6 @@ from spine.detect.frames import COLUMNS, Frames
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 WINDOWS = {"5m": 5, "15m": 15, "30m": 30, "60m": 60}
-
-
-class Rows(Protocol):
-    """Logins from anywhere."""
-
-    def rows(self, now: datetime) -> list[dict[str, object]]:
-        """One row per login: tenant_id, ip, user_id, at, ok, country, past_ok (earlier successes), drill_id."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Attempts:
 
 
 def frames(
-    *attempts: Rows, now: datetime = NOW, history_days: float = 0, usual: float = 0, active_users: int = 100
+    *attempts: Attempts, now: datetime = NOW, history_days: float = 0, usual: float = 0, active_users: int = 100
 ) -> Frames:
     """Frames of these attempts. `usual` is the tenant's mean of users from unknown addresses, in every window."""
     raw = pd.DataFrame([row for a in attempts for row in a.rows(now)])

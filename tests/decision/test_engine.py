@@ -210,6 +210,18 @@ def test_evidence_has_a_receipt_per_finding_and_for_the_replay(decided: Decide) 
     assert {e.sha256 for e in decision.evidence}.isdisjoint(e.sha256 for e in other.evidence)
 
 
+def test_a_thousand_findings_share_a_receipt_that_covers_each_of_them(decided: Decide) -> None:
+    seen = case(ATTACK, OFFICE)
+    many = tuple(replace(seen.findings[0], subject=f"address:{i}", margin=2 + i / 1000) for i in range(1000))
+    first = decided(replace(seen, findings=many))
+    assert len(first.evidence) == 42
+    weakest = replace(many[0], n=many[0].n + 1)
+    other = decided(replace(seen, findings=(weakest, *many[1:])))
+    assert first.plan_hash != other.plan_hash
+    changed = {e.sha256 for e in first.evidence} - {e.sha256 for e in other.evidence}
+    assert len(changed) == 1
+
+
 @pytest.mark.parametrize(
     ("key", "params", "targets", "problem"),
     [
