@@ -95,9 +95,13 @@ _LINKS = text("""
            (body ->> 'tenant', body ->> 'id', (body ->> 'time')::timestamptz, body #>> '{data,action}')
              is not distinct from (tenant_id, id::text, at, action)
              and (body #>> '{data,incident}') is not distinct from incident_id::text as agrees
-    from (select *, case when entry is json then entry::jsonb end as body from audit_entries
-          where tenant_id = :t and seq >= :seq and (seq, id::text) > (:seq, :id)) as one
-    order by seq, id::text limit :page""")
+    from (select *, case when entry is json then entry::jsonb end as body
+          from (select * from audit_entries
+                where tenant_id = :t and seq >= :seq and (seq, id::text) > (:seq, :id)
+                order by seq, id::text limit :page) as page
+          offset 0) as parsed
+    order by seq, id::text""")
+# offset 0 keeps PostgreSQL from parsing the text once for every place that reads `body`
 
 
 def verify(connection: Connection, tenant: TenantId, known: Iterable[Head] = ()) -> BadEntry | None:

@@ -75,7 +75,7 @@ begin
     select p_tenant, head.seq + n, id, (body ->> 'time')::timestamptz, body #>> '{data,action}',
            (body #>> '{data,incident}')::uuid, entry, case n when 1 then head.hash else hashes[n - 1] end, hashes[n]
     from (select id, entry, entry::jsonb as body, n
-          from unnest(fresh_ids, fresh) with ordinality as given(id, entry, n)) as parsed;
+          from unnest(fresh_ids, fresh) with ordinality as given(id, entry, n) offset 0) as parsed;  -- parsed once
   update public.audit_heads set seq = head.seq + cardinality(fresh), hash = link where tenant_id = p_tenant;
   return cardinality(fresh);
 end $$;
