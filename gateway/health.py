@@ -61,7 +61,7 @@ def database_check(database: Database) -> dict[str, Any]:
     except Exception as error:  # whatever it is, the database is of no use now
         return _check("fail", f"the database does not answer ({type(error).__name__})")
     if at != needed:
-        return _check("fail", f"the schema is at {at}, this code needs {needed}: run `opsspine migrate`")
+        return _check("fail", f"the schema is at {at}, this code needs {needed}: `opsspine up` brings it there")
     return _check("pass", f"schema {at}")
 
 

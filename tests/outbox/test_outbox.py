@@ -15,9 +15,7 @@ LEASE = timedelta(seconds=30)
 ACME = TenantId("acme")
 
 
-def _put(
-    database: Database, dedupe: str, *, severity: int = 1, channels: tuple[str, ...] = ("slack",)
-) -> None:
+def _put(database: Database, dedupe: str, *, severity: int = 1, channels: tuple[str, ...] = ("slack",)) -> None:
     with database.system() as connection:
         outbox.put(
             connection, ACME, "incident.opened", {"incident": dedupe},
@@ -32,10 +30,7 @@ def _claim(database: Database, *, now: datetime = T0) -> outbox.Notification | N
 
 def _status(database: Database) -> list[str]:
     with database.system() as connection:
-        return [
-            row.status
-            for row in connection.execute(text("select status from outbox order by created_at, id"))
-        ]
+        return [row.status for row in connection.execute(text("select status from outbox order by created_at, id"))]
 
 
 def test_the_same_news_is_written_once_per_channel(database: Database) -> None:
@@ -49,9 +44,7 @@ def test_criticals_are_handed_out_first(database: Database) -> None:
     _put(database, "critical", severity=3)
     _put(database, "high", severity=2)
     order = [
-        message.payload["incident"]
-        for message in (_claim(database), _claim(database), _claim(database))
-        if message
+        message.payload["incident"] for message in (_claim(database), _claim(database), _claim(database)) if message
     ]
     assert order == ["critical", "high", "low"]
 
@@ -115,8 +108,5 @@ def test_an_insert_wakes_the_listeners(database: Database, database_url: str) ->
 def test_only_ordinary_messages_for_people_may_be_folded(database: Database, severity: Severity) -> None:
     _put(database, "a", severity=severity, channels=("slack", "webhook"))
     with database.system() as connection:
-        found = {
-            row.channel: row.foldable
-            for row in connection.execute(text("select channel, foldable from outbox"))
-        }
+        found = {row.channel: row.foldable for row in connection.execute(text("select channel, foldable from outbox"))}
     assert found == {"slack": severity < Severity.CRITICAL, "webhook": False}
