@@ -42,6 +42,7 @@ def spine_environment(folder: Path, ports: Ports, slack: Mapping[str, str], off:
     """Settings of the demo's spine."""
     quick = {
         "OPSSPINE_DETECT__INTERVAL_SECONDS": "5",
+        "OPSSPINE_DETECT__STALE_AFTER_INTERVALS": "12",
         "OPSSPINE_POLICY__MIN_TTL_SECONDS": "30",
         "OPSSPINE_POLICY__TTL_SECONDS": json.dumps(dict.fromkeys(_LEASED, LEASE_SECONDS)),
         "OPSSPINE_VERIFY__WINDOW_MINUTES": str(VERIFY_WINDOW_SECONDS / 60),

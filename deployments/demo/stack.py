@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 
-from deployments.cli.context import STATE_FILE
-from deployments.demo.environment import TENANT, Ports, shop_environment, spine_environment
+from deployments.demo.environment import TENANT, Ports, clean_environment, shop_environment, spine_environment
 from deployments.demo.option import DemoOptions
 from deployments.demo.program import Program
+from deployments.demo.slack import SlackWorkspace
 from deployments.demo.stage import HopelessError
 from deployments.demo.traffic.population import Population, write_accounts
+from deployments.instance import STATE_FILE
 
 _INGEST_SECONDS = 120
 
@@ -22,19 +23,21 @@ _INGEST_SECONDS = 120
 class Stack:
     """One demo's programs, in one folder."""
 
-    def __init__(self, folder: Path, options: DemoOptions, slack_environment: dict[str, str], ports: Ports) -> None:
+    def __init__(self, folder: Path, options: DemoOptions, slack: SlackWorkspace, ports: Ports) -> None:
         self.folder = folder
         self.ports = ports
         self._off = options.off
         self._logs = folder / "demo"
         self._logs.mkdir()
-        self._environment = spine_environment(folder, ports, slack_environment, options.off)
+        self._environment = spine_environment(folder, ports, slack.settings(), options.off)
         self._spine = Program("spine", ("deployments.supervisor",), self._environment, self._logs / "spine.log", 60)
+        self._slack = Program("slack", slack.module, clean_environment(), self._logs / "slack.log")
         self._programs: list[Program] = []
 
     def start_spine(self) -> None:
-        """Start the spine; `instance()` tells when it is ready."""
-        self._programs.append(self._spine.start())
+        """Start Slack and the spine; `instance()` tells when it is ready."""
+        for program in (self._slack, self._spine):
+            self._programs.append(program.start())
 
     def instance(self) -> dict[str, Any] | None:
         """What the spine wrote down about itself once it was ready, else None.

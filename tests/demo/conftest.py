@@ -84,6 +84,12 @@ def _serving(app: FastAPI, port: int) -> Iterator[None]:
 
 
 @pytest.fixture
+def serving() -> Callable[..., Any]:
+    """A context manager that serves an application at a port."""
+    return _serving
+
+
+@pytest.fixture
 def vendor() -> Iterator[Vendor]:
     """The OFREP and events server."""
     vendor = Vendor(free_port())

@@ -90,16 +90,14 @@ def _share(tally: Tally, since: float, until: float = float("inf")) -> float:
 
 
 def _verified(scene: Scene) -> str | None:
+    """The spine's own verdict, as its audit trail has it. Inconclusive is not the end: it asks for more time."""
     incident = scene.incident()
     if incident is None:
         return None
     for entry in scene.records.audited("verification.completed", incident["id"]):
-        said = f"{entry['data']['outcome']} {entry['data']['after']} {entry['data']['detail']}"
-        if "not_fixed" in said or "harmful" in said:
-            raise HopelessError(f"verification said {said}")
-        if "fixed" in said:
-            return next(
-                (t["summary"] for t in reversed(scene.records.timeline(incident["id"])) if "fixed" in t["summary"]),
-                "fixed",
-            )
+        outcome, because = entry["data"]["outcome"], entry["data"]["after"]["because"]
+        if outcome == "fixed":
+            return str(because)
+        if outcome in ("not_fixed", "harmful"):
+            raise HopelessError(f"verification said {outcome}: {because}")
     return None

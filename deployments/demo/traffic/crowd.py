@@ -12,7 +12,7 @@ from deployments.demo.traffic.visit import visits
 
 CUSTOMERS_PER_SECOND = 1.5
 OFFICE_PER_SECOND = 0.4
-ATTACK_PER_SECOND = 10.0
+ATTACK_PER_SECOND = 8.0
 MISTYPES = 0.01
 """Share of visits with a mistyped password first (0..1)."""
 

@@ -1,0 +1,75 @@
+"""Who decides in the demo: a scripted person with a second factor, or whoever sits at the keyboard."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pyotp
+from rich.console import Console
+
+from deployments.demo.environment import APPROVER_EMAIL
+from deployments.demo.slack import Question, SlackWorkspace
+
+_LOOK_EVERY_SECONDS = 0.3
+_READS_SECONDS = 1.5
+"""Nobody approves what they have not read."""
+_REASON = "Stuffing from addresses nobody of ours uses; the estimate spares our people."
+
+
+class Scripted:
+    """Noor: reads the question in Slack, clicks Approve and types the code of her authenticator."""
+
+    def __init__(self, slack: SlackWorkspace, totp_secret: str) -> None:
+        self._slack = slack
+        self._authenticator = pyotp.TOTP(totp_secret)
+        self._last_code = ""
+
+    async def watch(self) -> None:
+        """Answer every question, once each, until cancelled."""
+        answered: set[str] = set()
+        while True:
+            with contextlib.suppress(httpx.HTTPError):  # the workspace or the gateway is away: look again
+                for question in await asyncio.to_thread(self._slack.questions):
+                    if question.approval not in answered and await self._answer(question):
+                        answered.add(question.approval)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _answer(self, question: Question) -> bool:
+        """True once the form was taken; a form that did not open is asked for again."""
+        await asyncio.sleep(_READS_SECONDS)
+        view = await asyncio.to_thread(self._slack.click_approve, question)
+        if view is None:
+            return False
+        code = await self._fresh_code()
+        return not await asyncio.to_thread(self._slack.submit, view, code, _REASON)
+
+    async def _fresh_code(self) -> str:
+        """The code of this half minute; a code is good once, so a second question waits for the next."""
+        while (code := self._authenticator.now()) == self._last_code:
+            await asyncio.sleep(min(1.0, 30 - time.time() % 30))
+        self._last_code = code
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """You."""
+
+    console: Console
+    folder: Path
+    totp_secret: str
+
+    def explain(self) -> None:
+        """Say how to decide, once there is something to decide."""
+        link = pyotp.TOTP(self.totp_secret).provisioning_uri(name=APPROVER_EMAIL, issuer_name="opsspine demo")
+        self.console.print(
+            f"[bold]You decide.[/] You are {APPROVER_EMAIL}; your authenticator: {link}\n"
+            f"  a code now   python -c 'import pyotp; print(pyotp.TOTP(\"{self.totp_secret}\").now())'\n"
+            f"  what waits   OPSSPINE_DATA_DIR={self.folder} opsspine approvals list\n"
+            "  or in Prefect UI: the run is paused; Resume shows the form",
+            soft_wrap=True,
+            highlight=False,
+        )
