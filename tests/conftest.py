@@ -22,10 +22,17 @@ from store.migrate import migrate
 _numbers = itertools.count(1)
 
 
+def _memory() -> str | None:
+    """A folder in memory, where there is one: a fresh database takes 0.04 s there, 0.5 s on a slow disk."""
+    folder = Path("/dev/shm")  # noqa: S108 - made unique below
+    roomy = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 2 * 2**30
+    return str(folder) if roomy else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL cluster of this test session, durable settings off: tests kill other things."""
-    folder = Path(tempfile.mkdtemp(prefix="opsspine-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="opsspine-tests-", dir=_memory()))
     folder.chmod(0o755)
     quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     with EmbeddedPostgres(folder, settings=quick) as server:
