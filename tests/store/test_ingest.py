@@ -131,7 +131,9 @@ def test_s46_a_tenant_sees_and_writes_its_own_rows_only_even_without_where(datab
         with database.tenant(ACME) as connection:
             assert connection.execute(text(f"select distinct tenant_id from {table}")).scalars().all() == ["acme"]
     with pytest.raises(ProgrammingError, match="row-level security"), database.tenant(ACME) as connection:
-        connection.execute(text("insert into auth_ops_logs(id, type, tenant_id) values ('x', 'login_failed', 'globex')"))
+        connection.execute(
+            text("insert into auth_ops_logs(id, type, tenant_id) values ('x', 'login_failed', 'globex')")
+        )
 
 
 def test_events_of_another_tenant_are_refused_one_by_one(database: Database, event: Any) -> None:
