@@ -54,9 +54,10 @@ _REHASH = """
     update audit_entries e set hash = sha256(e.prev_hash || convert_to(e.entry, 'UTF8'))
     where tenant_id = 'a' and seq = 3"""
 _FORK = """
-    insert into audit_entries select tenant_id, seq, gen_random_uuid(), at, action, incident_id,
-      replace(entry, 'n:2', 'n:9'), prev_hash, sha256(prev_hash || convert_to(replace(entry, 'n:2', 'n:9'), 'UTF8'))
-    from audit_entries where tenant_id = 'a' and seq = 3"""
+    insert into audit_entries select tenant_id, seq, branch, at, action, incident_id, forged, prev_hash,
+      sha256(prev_hash || convert_to(forged, 'UTF8'))
+    from (select *, replace(replace(entry, 'n:2', 'n:9'), id::text, branch::text) as forged
+          from audit_entries, gen_random_uuid() as branch where tenant_id = 'a' and seq = 3) as one"""
 _SEQ = "tenant_id = 'a' and seq"
 ATTACKS = {
     "edit": ([f"update audit_entries set entry = replace(entry, 'n:2', 'n:7') where {_SEQ} = 3"], "entry 3: edited"),
