@@ -64,7 +64,11 @@ def create_app(
         ingested=metrics.ingest_counter(registry),
     )
     app = FastAPI(
-        title=f"{settings.app_name} operations", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+        title=f"{settings.app_name} operations",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=_listening,
     )
     attach(app, context)
     problem.install(app)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from asgi_correlation_id import correlation_id
 
 from spine.audit import AuditAction
 from spine.ids import NO_TENANT, TenantId
@@ -53,7 +54,12 @@ class Refusals:
                 at=now,
                 subject=subject,
                 outcome="refused",
-                detail={"reason": reason, **(detail or {}), **({"not_recorded_before": skipped} if skipped else {})},
+                detail={
+                    "reason": reason,
+                    "request": correlation_id.get(),
+                    **(detail or {}),
+                    **({"not_recorded_before": skipped} if skipped else {}),
+                },
             )
 
     def _admit(self, now: datetime) -> int | None:

@@ -26,6 +26,6 @@ async def notices(url: str, channel: str) -> AsyncIterator[str]:
                 yield CAUGHT_UP
                 async for notice in connection.notifies():
                     yield notice.payload
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             _log.warning("lost the connection to the database", listening_to=channel, error=str(error).strip())
             await asyncio.sleep(_PAUSE_SECONDS)

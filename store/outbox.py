@@ -146,6 +146,7 @@ def fail(connection: Connection, message: UUID, error: str) -> None:
 
 def requeue(connection: Connection, *, now: datetime, message: UUID | None = None) -> int:
     """Give failed messages (one, or all) a fresh set of attempts; returns how many."""
+    connection.execute(text("select pg_notify('outbox', '')"))
     return connection.execute(
         text(
             "update outbox set status = 'pending', attempts = 0, deferrals = 0, next_attempt_at = :now"
@@ -159,6 +160,17 @@ def next_due(connection: Connection, channel: str) -> datetime | None:
     """When the earliest waiting message of `channel` may be tried; None = nothing waits."""
     found: datetime | None = connection.execute(_NEXT_DUE, {"channel": channel}).scalar_one_or_none()
     return found
+
+
+def undelivered(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+    """Messages that wait or were given up, those given up first, then the most severe."""
+    return connection.execute(
+        text(
+            "select id, tenant_id, channel, topic, status, created_at, attempts, error from outbox"
+            " where status in ('pending', 'failed') order by status, severity desc, created_at limit :limit"
+        ),
+        {"limit": limit},
+    ).all()
 
 
 def waiting_channels(connection: Connection) -> list[str]:

@@ -97,3 +97,21 @@ def test_an_unknown_path_is_a_problem_and_flags_have_their_own_shape(url: str) -
     assert httpx.get(f"{url}/api/nothing").headers["content-type"] == "application/problem+json"
     refused = httpx.post(f"{url}/ofrep/v1/evaluate/flags/a", json={})
     assert (refused.status_code, sorted(refused.json())) == (401, ["errorCode", "errorDetails"])
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "names"),
+    [
+        ("/slack/interactivity", "application/json", ["error", "ok"]),
+        ("/ofrep/v1/evaluate/flags", "application/json", ["errorCode", "errorDetails"]),
+    ],
+)
+def test_too_large_a_body_is_refused_in_the_shape_of_the_protocol(
+    url: str, path: str, kind: str, names: list[str]
+) -> None:
+    refused = httpx.post(f"{url}{path}", content=b"x" * (1024 * 1024 + 1))
+    assert (refused.status_code, refused.headers["content-type"], sorted(refused.json())) == (
+        413,
+        kind,
+        names,
+    )
