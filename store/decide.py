@@ -213,7 +213,7 @@ class _Case:
     def _who_decided(self) -> str:
         approval = self.approval
         who = _name(self.connection, approval)
-        if who is None:
+        if who is None or approval.status not in (ApprovalStatus.APPROVED, ApprovalStatus.DENIED):
             return f"This is {approval.status.value} already ({approval.reason or 'nobody decided in time'})."
         when = f"{approval.decided_at:%H:%M:%S} UTC" if approval.decided_at else "before"
         return f"{who} has {approval.status.value} this via {approval.via} at {when}; your click changes nothing."

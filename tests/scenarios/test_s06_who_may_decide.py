@@ -124,6 +124,15 @@ def test_s14_cancelling_the_waiting_run_never_counts_as_approval(approval_case: 
     assert "its run was cancelled" in late.message
 
 
+def test_s17_a_yes_taken_back_is_told_by_its_reason_not_by_a_name(approval_case: Any) -> None:
+    case, approval, ana = approval_case, approval_case.ask(), approval_case.person("ana")
+    case.decide(approval, ana)
+    with case.database.system() as connection:
+        approvals.void(connection, approval.id, "targets changed", now=case.clock.now(), settings=case.settings)
+    late = case.decide(approval, ana)
+    assert late.message == "This is void already (targets changed)."
+
+
 @pytest.mark.parametrize(
     "change",
     [
