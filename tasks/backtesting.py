@@ -16,7 +16,9 @@ from typing import Any
 import pandas as pd
 
 from spine.ids import IncidentId, TenantId
+from spine.incident import Incident
 from spine.settings import Settings
+from spine.severity import Severity
 from store import incidents
 from store.bulk import ingest_frame
 from store.embedded import EmbeddedPostgres
@@ -24,10 +26,9 @@ from store.engine import Database
 from store.migrate import migrate
 from store.partition import ensure_days
 from tasks.detecting import tick
+from tasks.stillness import Stillness
 
 MINUTE = timedelta(minutes=1)
-_MEMORY = timedelta(minutes=60)
-"""How far back the frames' logins reach: after this long without a login no tick can find anything new."""
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "15s"}
 Progress = Callable[[int, int], None]
 
@@ -42,7 +43,7 @@ class Report:
     refused: int = 0
     ticks: int = 0
     skipped: int = 0
-    """Minutes in which nothing can have changed: no login within the hour before."""
+    """Minutes in which nothing can have changed (tasks/stillness.py)."""
 
 
 def default_history_days(events: pd.DataFrame) -> float:
@@ -93,11 +94,10 @@ class _Replay:
     def __init__(self, database: Database, settings: Settings, tenant: TenantId | None, events: pd.DataFrame) -> None:
         self.database, self.settings, self.tenant, self.events = database, settings, tenant, events
         self.times = events["occurred_at"]
-        logins = events.loc[events["type"].isin(["login_failed", "login_succeeded"]), "occurred_at"]
-        self.logins = logins.reset_index(drop=True)
         self.position = 0
         self.report = Report(events=len(events))
-        self.opened: dict[IncidentId, tuple[datetime, Any]] = {}
+        self.opened: dict[IncidentId, tuple[datetime, Severity]] = {}
+        self.live: dict[IncidentId, Incident] = {}
 
     def warm(self, days: float) -> None:
         """Ingest the history in one go, and set the clock behind it."""
@@ -113,12 +113,14 @@ class _Replay:
         """One tick a minute until the last event has been seen."""
         end = self.times.iloc[-1].ceil("min").to_pydatetime()
         total = round((end - self.now) / MINUTE)
+        named = self.events.assign(tenant_id=self.tenant) if self.tenant else self.events
+        stillness = Stillness(named, self.settings.detect, self.now, total)
         for done in range(total):
             before, self.now = self.now, self.now + MINUTE
-            self._ingest(self.now)
-            if self._quiet():
+            if stillness.still(self.now, self._ends()):
                 self.report.skipped += 1
             else:
+                self._ingest(self.now)
                 self._tick(before)
             progress(done + 1, total)
 
@@ -145,13 +147,16 @@ class _Replay:
         result = tick(self.database, self.settings, self.now)
         self.report.ticks += 1
         for opening in result.openings:
+            self.live[opening.incident.id] = opening.incident
             if opening.opened:
                 at = min(max(opening.held_at, before), self.now)
                 self.opened[opening.incident.id] = (at, opening.incident.severity)
+        for incident in result.ended:
+            self.live.pop(incident.id, None)
 
-    def _quiet(self) -> bool:
-        last = self.logins.searchsorted(pd.Timestamp(self.now), side="right") - 1
-        return bool(last < 0 or self.now - self.logins.iloc[last] > _MEMORY + MINUTE)
+    def _ends(self) -> dict[TenantId, datetime]:
+        quiet = timedelta(minutes=self.settings.detect.episode.quiet_minutes)
+        return {incident.tenant_id: incident.last_finding_at + quiet for incident in self.live.values()}
 
     def _ingest(self, until: datetime) -> None:
         end = int(self.times.searchsorted(pd.Timestamp(until), side="right"))
