@@ -28,6 +28,8 @@ from spine.severity import Severity
 
 THROTTLED_NETWORKS, BLOCKED_NETWORKS = 50, 20
 """Source: RUNBOOKS 1, bounds of ip.throttle and ip.block."""
+FEW_USERS = 3
+"""So many users may have got in from an attacking address by guessing. Judgement."""
 STUFFING_TRIES, SPRAY_TRIES = 2, 6
 """Most tries per user in stuffing and spraying. Source: RUNBOOKS 2.1 (b) and (c)."""
 
@@ -82,7 +84,7 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
 
 def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
     """The ladder from mild to hard; the block only when it is critical or a throttle was not enough."""
-    known = case.logins.loc[case.logins["known_address"] | case.logins["legitimate"], "ip"].dropna().unique()
+    known = _spared(case)
     throttled = gather(found.addresses, most=THROTTLED_NETWORKS, avoid=known).networks
     blocked = gather(found.addresses, most=BLOCKED_NETWORKS, avoid=known).networks
     calm = "failures fall under the limit without it"
@@ -203,8 +205,22 @@ def _confounders(case: Case, hostile: pd.DataFrame) -> tuple[Confounder, ...]:
     return tuple(found)
 
 
+def _spared(case: Case) -> set[str]:
+    """Addresses that are never targets: known ones, and those where legitimate users are.
+
+    An attacking address may have a few successes of its own guessing; more than a few users live there.
+    """
+    rows = case.logins.dropna(subset=["ip"])
+    people = rows[rows["legitimate"]].groupby("ip")["user_id"].nunique()
+    lived_in = people[~people.index.isin(case.suspects) | (people > FEW_USERS)].index
+    return {*rows.loc[rows["known_address"], "ip"].astype(str), *lived_in.astype(str)}
+
+
 def _missing(case: Case) -> tuple[str, ...]:
     found = []
+    new = {a for f in case.findings for a in f.addresses} - case.suspects
+    if new:
+        found.append(f"{len(new)} users got in from a new address after a few failures: mistyped, or broken in")
     if case.usual.failures_per_hour is None:
         found.append("under seven days of history: no baseline of failed logins")
     if len(case.logins) and case.logins["user_agent"].isna().all():

@@ -136,7 +136,7 @@ def case(
     """A case of these crowds. `known=None`: who was known before could not be looked up."""
     suspects = [c for c in crowds if c.hostile or c.fails]
     friends = [c for c in crowds if not c.hostile]
-    addresses = {a for c in suspects for a in c.named}
+    addresses = {a for c in crowds if c.hostile for a in c.named}  # detectors name no address with a good past
     users = {u for c in suspects for u in c.people}
     n = sum(c.users * c.tries for c in suspects)
     return Case.of(

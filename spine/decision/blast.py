@@ -1,7 +1,9 @@
 """The counterfactual blast radius: the last hour's login attempts, replayed against a proposed action.
 
 Attack       attempts from addresses of the evidence that had no success before the attack, and failures from
-             any other address that was unknown before it.
+             any other address that was unknown before it. An address of the evidence that was known but now
+             does little else than fail (somebody guessed right there once, or an office has an infected
+             machine) counts as attack, too, but for the successes of users we know.
 Legitimate   successes from elsewhere, and failures of users with a success in the prior 30 days from
              addresses that were known before.
 """
@@ -18,6 +20,9 @@ from spine.plan import BlastRadius
 COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
 """What a frame of login events has."""
 SUCCEEDED = EventType.LOGIN_SUCCEEDED.value
+OVERRUN_SHARE = 0.1
+"""A known address of the evidence is overrun when known users' successes are less than this share of its
+attempts. Judgement, as `DetectSettings.trusted_success_share`."""
 STOPPED = (EventType.LOGIN_THROTTLED.value, EventType.LOGIN_BLOCKED.value)
 ATTEMPTS = (SUCCEEDED, EventType.LOGIN_FAILED.value, *STOPPED)
 """Types that stand for one attempt to log in; a captcha shown is not one."""
@@ -34,8 +39,8 @@ def attempts(logins: pd.DataFrame | None, *, since: datetime, until: datetime) -
     return frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
 
 
-def newcomers(frame: pd.DataFrame, *, most_failures: int = 5) -> frozenset[str]:
-    """Addresses where one single user failed a few times and then got in: somebody who mistyped, no attack."""
+def newcomers(frame: pd.DataFrame, *, most_failures: int = 3) -> frozenset[str]:
+    """Addresses where one single user failed once or a few times and then got in: most likely mistyped, no attack."""
     seen = frame.dropna(subset=["ip"])
     seen = seen.assign(worked=seen["type"] == SUCCEEDED, at=range(len(seen)))
     by = seen.groupby("ip", sort=False)
@@ -58,8 +63,12 @@ def label(
     worked = frame["type"] == SUCCEEDED
     before = frame[worked & (frame["occurred_at"] < attack_start)]
     known_user = frame["user_id"].isin({*known_users, *before["user_id"].dropna()})
+    named = frame["ip"].isin(set(suspects))
+    overrun = named & ((worked & known_user).groupby(frame["ip"]).transform("mean") < OVERRUN_SHARE)
     known_address = frame["ip"].isin({*known_addresses, *before["ip"].dropna()})
-    attack = ~known_address & (frame["ip"].isin(set(suspects)) | ~worked)
+    resident = known_address & overrun & worked & known_user
+    known_address &= ~overrun
+    attack = ~known_address & (named | ~worked) & ~resident
     legitimate = ~attack & (worked | (known_user & known_address))
     flags = {"known_user": known_user, "known_address": known_address, "attack": attack, "legitimate": legitimate}
     return frame.assign(**{name: flag.astype(bool) for name, flag in flags.items()})

@@ -51,6 +51,20 @@ def test_a_guesser_who_got_in_after_many_tries_is_a_suspect() -> None:
     assert "192.0.2.1" in case(OFFICE, guesser).suspects
 
 
+def test_one_lucky_guess_last_week_makes_no_neighbour_of_an_attacker() -> None:
+    lucky = replace(OFFICE, network="203.0.113", users=1, tries=1, first_user=77, fate=EventType.LOGIN_FAILED)
+    seen = case(ATTACK, OFFICE, lucky)  # its address counts as known, and fails like the rest
+    rows = seen.logins[seen.logins["ip"] == "203.0.113.1"]
+    assert rows["attack"].all()
+    assert not rows["known_address"].any()
+
+
+def test_people_behind_an_overrun_address_stay_legitimate() -> None:
+    infected = replace(ATTACK, network="198.51.100", addresses=1, users=500, first_user=5000)
+    rows = case(infected, OFFICE).logins
+    assert (int(rows["attack"].sum()), int(rows["legitimate"].sum())) == (1000, 40)
+
+
 def test_the_estimate_counts_events_and_people() -> None:
     seen = case(ATTACK, OFFICE)
     spec = actions()["ip.block"].spec

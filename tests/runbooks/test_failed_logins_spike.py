@@ -68,6 +68,22 @@ def test_targets_stay_within_bounds_and_off_addresses_we_know() -> None:
     assert not any(holds(throttle.targets, ip) for ip in neighbours.named)
 
 
+def test_an_office_with_an_infected_machine_is_no_target_and_an_address_with_one_lucky_guess_is() -> None:
+    infected = replace(ATTACK, network="198.51.100", addresses=1, users=500, first_user=5000)
+    lucky = replace(OFFICE, network="203.0.113", users=1, first_user=77)
+    seen = case(ATTACK, infected, OFFICE, lucky)
+    throttle = next(p for p in propose(seen, diagnose(seen)) if p.action_key == "ip.throttle")
+    assert not holds(throttle.targets, "198.51.100.1")
+    assert holds(throttle.targets, "203.0.113.1")
+
+
+def test_somebody_new_who_got_in_after_a_few_failures_is_mentioned_and_spared() -> None:
+    stranger = Crowd(addresses=1, users=1, tries=3, network="192.0.2", first_user=7777, hostile=True, let_in=1)
+    found = diagnose(case(ATTACK, OFFICE, stranger))
+    assert "192.0.2.1" not in found.addresses
+    assert any("mistyped, or broken in" in m for m in found.missing)
+
+
 def test_the_limit_per_address_leaves_the_busiest_office_twice_its_room() -> None:
     busy = replace(OFFICE, users=800)
     limits = []
