@@ -14,9 +14,10 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from deployments.cli import context
+from deployments.instance import database as open_database
 from deployments.log import configure
 from spine.clock import Clock, SystemClock
+from spine.ids import mint
 from spine.settings import Settings
 from store import outbox
 from store.engine import Database
@@ -38,11 +39,13 @@ class Relay:
 
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database, self._settings, self._clock = database, settings, clock
+        self._holder = mint()
         self._wakes = {channel: asyncio.Event() for channel in notifiers()}
         self._sent = dict.fromkeys(self._wakes, 0)
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
             group.create_task(self._for_ever(self._beat))
@@ -50,15 +53,18 @@ class Relay:
                 group.create_task(self._for_ever(lambda channel=channel: self._turn(channel)))  # type: ignore[misc]
 
     async def _listen(self) -> None:
-        async for _ in notices(self._database.url, "outbox"):
-            for wake in self._wakes.values():
-                wake.set()
+        async for _ in notices(self._database.url, "outbox", holder=self._holder):
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for wake in self._wakes.values():
+            wake.set()
 
     async def _turn(self, channel: str) -> None:
         """Deliver what is due, then sleep until woken or until something is due again."""
         self._wakes[channel].clear()
         self._sent[channel] += await asyncio.to_thread(
-            drain_channel, self._database, self._settings, self._clock, channel
+            drain_channel, self._database, self._settings, self._clock, channel, self._holder
         )
         due = await asyncio.to_thread(self._next_due, channel)
         wait = (due - self._clock.now()).total_seconds() if due else _SWEEP_SECONDS
@@ -75,8 +81,13 @@ class Relay:
             return outbox.next_due(connection, channel)
 
     def _write_beat(self) -> None:
+        """Say that we live, and take over what a relay that does not was delivering."""
         with self._database.system() as connection:
             beat(connection, "relay", now=self._clock.now(), detail={"pid": os.getpid(), "sent": self._sent})
+            if freed := outbox.free_orphans(connection, now=self._clock.now()):
+                _log.warning("another relay died while delivering", messages=freed)
+        if freed:
+            self._loop.call_soon_threadsafe(self._wake_all)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
         """Again and again, through every restart of the database."""
@@ -100,8 +111,8 @@ async def serve(settings: Settings, database: Database) -> None:
 def main() -> None:
     """Relay until ended."""
     configure("relay")
-    settings = context.settings()
-    database = context.database(settings)
+    settings = Settings()
+    database = open_database(settings)
     asyncio.run(serve(settings, database))
     database.close()
 

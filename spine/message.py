@@ -58,8 +58,8 @@ class Message:
     """Receipt of the message this one is a newer version of."""
     follows: dict[str, Any] | None = None
     """Receipt of the message this one belongs under."""
-    attempt: int = 1
-    """Above 1, an earlier delivery may have got through."""
+    look_in: dict[str, Any] | None = None
+    """Set when an earlier delivery may have got through: receipt of the channel's newest message, {} = unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, text
 def alive(url: str, holder: UUID) -> Iterator[None]:
     """Hold the sign of life of `holder` on a connection of its own."""
     with psycopg.connect(url, autocommit=True, application_name=f"alive {holder}") as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_key(holder)])
+        connection.execute("select pg_advisory_lock(%s)", [lock_key(holder)])
         yield
 
 
 def is_alive(connection: Connection, holder: UUID) -> bool:
     """True while some process holds the sign of life of `holder`."""
-    key = _key(holder) & 0xFFFFFFFFFFFFFFFF
+    key = lock_key(holder) & 0xFFFFFFFFFFFFFFFF
     found = connection.execute(
         text(
             "select exists(select from pg_locks where locktype = 'advisory' and granted and objsubid = 1 and "
@@ -33,6 +33,6 @@ def is_alive(connection: Connection, holder: UUID) -> bool:
     return bool(found.scalar_one())
 
 
-def _key(holder: UUID) -> int:
-    """The lock's 64-bit key."""
+def lock_key(holder: UUID) -> int:
+    """The advisory lock by which `holder` shows that it lives: 64 bits."""
     return int.from_bytes(holder.bytes[:8], "big", signed=True) ^ int.from_bytes(holder.bytes[8:], "big", signed=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 from spine.ids import TenantId, derive
 from spine.notification import Notification, Topic, backoff, foldable
 from spine.severity import Severity
+from store.liveness import is_alive
 
 _PUT = text("""
     insert into outbox(id, tenant_id, incident_id, channel, topic, severity, foldable, payload, dedupe,
@@ -20,7 +21,7 @@ _PUT = text("""
     on conflict do nothing
 """)
 _CLAIM = text("""
-    update outbox set locked_until = :until, attempts = attempts + 1 where id = (
+    update outbox set locked_until = :until, locked_by = :holder, attempts = attempts + 1 where id = (
         select id from outbox
         where status = 'pending' and channel = :channel and next_attempt_at <= :now
           and (locked_until is null or locked_until <= :now)
@@ -84,14 +85,18 @@ def put(
         )
 
 
-def claim(connection: Connection, channel: str, *, now: datetime, lease: timedelta) -> Notification | None:
+def claim(
+    connection: Connection, channel: str, *, now: datetime, lease: timedelta, holder: UUID | None = None
+) -> Notification | None:
     """Take the most severe due message of `channel` for `lease`; None = nothing is due.
+
+    `holder` is the relay's sign of life: when it ends, `free_orphans` ends the lease at once.
 
     The attempt is counted here, before the delivery: a message that kills its relay runs out of attempts too.
     """
     row = connection.execute(
         _CLAIM,
-        {"channel": channel, "now": now, "until": now + lease},
+        {"channel": channel, "now": now, "until": now + lease, "holder": holder},
     ).one_or_none()
     return _notification(row) if row else None
 
@@ -159,6 +164,41 @@ def requeue(connection: Connection, *, now: datetime, message: UUID | None = Non
 def next_due(connection: Connection, channel: str) -> datetime | None:
     """When the earliest waiting message of `channel` may be tried; None = nothing waits."""
     found: datetime | None = connection.execute(_NEXT_DUE, {"channel": channel}).scalar_one_or_none()
+    return found
+
+
+def free_orphans(connection: Connection, *, now: datetime) -> int:
+    """End the leases of relays that died: what they were delivering is due again. Returns how many messages."""
+    holders = (
+        connection.execute(
+            text(
+                "select distinct locked_by from outbox where status = 'pending' and locked_by is not null"
+                " and locked_until > :now"
+            ),
+            {"now": now},
+        )
+        .scalars()
+        .all()
+    )
+    dead = [holder for holder in holders if not is_alive(connection, holder)]
+    if not dead:
+        return 0
+    return connection.execute(
+        text(
+            "update outbox set locked_until = null, locked_by = null where status = 'pending' and locked_by = any(:d)"
+        ),
+        {"d": dead},
+    ).rowcount
+
+
+def newest_receipt(connection: Connection, channel: str) -> dict[str, Any] | None:
+    """The receipt of the last message delivered in `channel`."""
+    found: dict[str, Any] | None = connection.execute(
+        text(
+            "select receipt from outbox where channel = :channel and status = 'sent' order by created_at desc limit 1"
+        ),
+        {"channel": channel},
+    ).scalar_one_or_none()
     return found
 
 

@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
@@ -37,13 +38,18 @@ def drain(database: Database, settings: Settings, clock: Clock) -> int:
         return sum(pool.map(lambda channel: drain_channel(database, settings, clock, channel), channels))
 
 
-def drain_channel(database: Database, settings: Settings, clock: Clock, channel: str) -> int:
-    """Deliver all that is due in one channel, one by one, so that a critical one overtakes; returns how many."""
+def drain_channel(
+    database: Database, settings: Settings, clock: Clock, channel: str, holder: UUID | None = None
+) -> int:
+    """Deliver all that is due in one channel, one by one, so that a critical one overtakes; returns how many.
+
+    `holder` is the caller's sign of life (store/liveness.py), if it gives one.
+    """
     sent = 0
     while True:
         with database.system() as connection:
             storm.fold(connection, channel, settings.notify, now=clock.now())
-            row = outbox.claim(connection, channel, now=clock.now(), lease=_LEASE)
+            row = outbox.claim(connection, channel, now=clock.now(), lease=_LEASE, holder=holder)
         if row is None:
             return sent
         sent += _deliver(database, settings, clock, row)
@@ -57,8 +63,9 @@ def _deliver(database: Database, settings: Settings, clock: Clock, row: Notifica
             raise Broken(f"there is no notifier {row.channel!r} (tasks/notifiers/{row.channel}.py)")
         with database.system() as connection:
             message = compose(connection, row, settings)
-        repeated = replace(message, attempt=row.attempts + row.deferrals)
-        receipt = send(repeated, Ports(settings, clock))
+            if row.attempts + row.deferrals > 1:
+                message = replace(message, look_in=outbox.newest_receipt(connection, row.channel) or {})
+        receipt = send(message, Ports(settings, clock))
     except Exception as error:  # a notifier may fail in any way; the row must come out of it in a known state
         with database.system() as connection:
             _record_failure(connection, settings, clock, row, error)

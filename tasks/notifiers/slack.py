@@ -70,8 +70,10 @@ def _deliver(client: WebClient, message: Message, settings: SlackSettings) -> Re
         except SlackApiError as error:
             if error.response.get("error") not in _UPDATE_GONE:
                 raise  # somebody deleted the message: what it would say is posted anew
-    if message.attempt > 1 and (found := _posted_before(client, message, settings.channel)):
-        return found
+    if message.look_in is not None:
+        known = message.look_in.get("channel", settings.channel)
+        if found := _posted_before(client, message, known):
+            return found
     thread = message.follows["ts"] if message.follows else None
     posted = client.chat_postMessage(
         channel=settings.channel,
@@ -87,7 +89,8 @@ def _deliver(client: WebClient, message: Message, settings: SlackSettings) -> Re
 def _posted_before(client: WebClient, message: Message, channel: str) -> Receipt | None:
     """Where an earlier delivery put this message, if it got as far as Slack before its relay died.
 
-    Needs a channel given by its id, and the scope to read its history; without, the message may appear twice.
+    Needs the channel's id (from the settings, or from an earlier receipt) and the scope to read its history;
+    without them the message may appear twice.
     """
     try:
         history = client.conversations_history(

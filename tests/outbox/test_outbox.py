@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from spine.ids import TenantId
+from spine.ids import TenantId, mint
 from spine.severity import Severity
 from store import outbox
 from store.engine import Database
+from store.liveness import alive
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -110,3 +111,18 @@ def test_only_ordinary_messages_for_people_may_be_folded(database: Database, sev
     with database.system() as connection:
         found = {row.channel: row.foldable for row in connection.execute(text("select channel, foldable from outbox"))}
     assert found == {"slack": severity < Severity.CRITICAL, "webhook": False}
+
+
+def test_what_a_dead_relay_was_delivering_is_due_at_once(database: Database, database_url: str) -> None:
+    holder = mint()
+    _put(database, "a")
+    _put(database, "b")
+    with database.system() as connection:
+        outbox.claim(connection, "slack", now=T0, lease=LEASE, holder=holder)
+        outbox.claim(connection, "slack", now=T0, lease=LEASE)
+    with alive(database_url, holder), database.system() as connection:
+        assert outbox.free_orphans(connection, now=T0) == 0
+    with database.system() as connection:
+        assert outbox.free_orphans(connection, now=T0) == 1
+        assert outbox.claim(connection, "slack", now=T0, lease=LEASE) is not None
+        assert outbox.claim(connection, "slack", now=T0, lease=LEASE) is None

@@ -78,8 +78,6 @@ def test_a_killed_relay_loses_and_doubles_nothing(slack_case: Any, relay: Any) -
         _tell(slack_case, f"n{number}")
     _until(lambda: len(slack_case.slack.messages) >= 5)
     first.kill()
-    with slack_case.case.database.system() as connection:  # what it was delivering is not waited for, for a minute
-        connection.execute(text("update outbox set locked_until = null"))
     relay()
     _until(lambda: {status for _, status in slack_case.statuses()} == {"sent"})
     ids = [message["metadata"]["event_payload"]["id"] for message in slack_case.slack.messages]

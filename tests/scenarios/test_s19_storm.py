@@ -9,7 +9,7 @@ from deployments.demo.fake_slack.workspace import Fault
 from spine.ids import TenantId
 from spine.notification import Topic
 from spine.severity import Severity
-from store import outbox
+from store import briefing, outbox, storm
 
 TENANTS, CRITICALS = 200, 3
 
@@ -78,3 +78,27 @@ def test_s19_after_the_storm_messages_come_one_by_one_again(slack_case: Any) -> 
     _storm(slack_case, 50, 2, Severity.MEDIUM)
     slack_case.relay()
     assert _kinds(slack_case) == ["digest", "single", "single"]
+
+
+def test_s19_a_storm_by_mail_is_one_mail_an_interval(slack_case: Any) -> None:
+    """A mail cannot be brought up to date: what comes after the first digest waits for the next one."""
+    case = slack_case.case
+    for wave in range(3):
+        with case.database.system() as connection:
+            for n in range(30):
+                outbox.put(
+                    connection, case.tenant, Topic.INCIDENT_OPENED, {"incident": str(case.incident.id)},
+                    severity=Severity.MEDIUM, incident_id=case.incident.id, dedupe=f"{wave}-{n}",
+                    now=case.clock.now(), channels=["email"],
+                )  # fmt: skip
+            storm.fold(connection, "email", case.settings.notify, now=case.clock.now())
+            digest = outbox.claim(connection, "email", now=case.clock.now(), lease=timedelta(seconds=1))
+            assert (digest is not None) == (wave == 0)
+            if digest:
+                outbox.mark_sent(connection, digest.id, {}, now=case.clock.now())
+        case.clock.advance(timedelta(seconds=10))
+    case.clock.advance(timedelta(seconds=60))
+    with case.database.system() as connection:
+        later = outbox.claim(connection, "email", now=case.clock.now(), lease=timedelta(seconds=1))
+        assert later is not None
+        assert (later.topic, briefing.folded(connection, later.id, 100)[1]) == (Topic.DIGEST, 60)

@@ -14,6 +14,7 @@ create table outbox(
   created_at timestamptz not null,
   next_attempt_at timestamptz not null,
   locked_until timestamptz,      -- a relay is delivering it; past = that relay died
+  locked_by uuid,                -- that relay, by its sign of life (store/liveness.py); null = it gives none
   attempts int not null default 0,     -- deliveries begun
   deferrals int not null default 0,    -- of those, how many failed for the channel's sake, not the message's
   sent_at timestamptz,
