@@ -103,13 +103,15 @@ def put(
         raise Refused("flag.unsigned", f"Changing {key} needs an actor and a reason; it was not changed")
     checked = parse_definition(key, definition)
     before = get(connection, tenant, key)
+    if (seen := before.version if before else 0) != expected_version:
+        raise conflict(key, expected_version, seen)
     values = {
         "t": tenant, "k": key, "definition": json.dumps(checked.stored()), "at": at,
         "expected": expected_version, "purpose": purpose, "owner": owner,
     }  # fmt: skip
     version: int | None = connection.execute(_CREATE if expected_version == 0 else _UPDATE, values).scalar_one_or_none()
     if version is None:
-        raise conflict(key, expected_version, before.version if before else 0)
+        raise conflict(key, expected_version, seen + 1)  # somebody committed since we looked
     connection.execute(_REMEMBER, {**values, "version": version, "actor": actor, "reason": reason})
     _raise_epoch(connection, tenant)
     audit.append(

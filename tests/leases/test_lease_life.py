@@ -1,5 +1,6 @@
 """A lease from intent to end: every turn with its receipt, record and message, and nothing without them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -69,6 +70,26 @@ def test_doing_it_again_changes_nothing(ledger) -> None:
     assert [len(ledger.audited(a)) for a in ("action.executed", "rollback.executed", "flag.changed")] == [1, 1, 2]
     with pytest.raises(Refused, match="a new plan makes a new one"):
         apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports)
+
+
+def test_many_processes_on_one_lease_do_everything_once(ledger, receiver) -> None:
+    ledger.with_webhook(receiver.url)
+    lease = ledger.intend(ledger.step("captcha.require"))
+
+    def apply(_: int) -> LeaseState:
+        return apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports).state
+
+    def revert(_: int) -> LeaseState:
+        return revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports).state
+
+    with ThreadPoolExecutor(5) as pool:
+        assert set(pool.map(apply, range(5))) == {LeaseState.ACTIVE}
+        assert LeaseState.REVERTED in set(pool.map(revert, range(5)))
+    assert ledger.lease(lease.id).state is LeaseState.REVERTED
+    assert receiver.distinct() == [f"{lease.id}:applied", f"{lease.id}:reverted"]
+    assert [len(ledger.audited(a)) for a in ("action.executed", "rollback.executed", "flag.changed")] == [1, 1, 2]
+    told = [row.topic for row in ledger.rows("select topic from outbox order by topic")]
+    assert told == ["mitigation.applied", "mitigation.reverted"]
 
 
 @pytest.mark.parametrize(
