@@ -14,21 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from spine.event import EventLimits
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
 from spine.settings import Settings
 from spine.severity import Severity
 from store import incidents
 from store.bulk import ingest_frame
+from store.columnar import FrameCheck
 from store.embedded import EmbeddedPostgres
 from store.engine import Database
 from store.migrate import migrate
 from store.partition import ensure_days
+from store.source import Source
 from tasks.detecting import tick
 from tasks.stillness import Stillness
 
 MINUTE = timedelta(minutes=1)
+_LIMITS = EventLimits(max_age=timedelta(days=20 * 365))
+"""The history is as old as it is."""
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "15s"}
 Progress = Callable[[int, int], None]
 
@@ -44,6 +50,16 @@ class Report:
     ticks: int = 0
     skipped: int = 0
     """Minutes in which nothing can have changed (tasks/stillness.py)."""
+
+
+def load(source: Source, progress: Callable[[float], None] = lambda share: None) -> tuple[pd.DataFrame, int]:
+    """The good rows of a file, checked as ingest checks them, and the number of refused ones."""
+    check = FrameCheck(tenant=source.tenant, now=source.now, limits=source.limits, timezone=source.timezone)
+    checked = [check.check(table) for table in source.tables(progress)]
+    refused = sum(len(one.refused) for one in checked)
+    if not checked:
+        return pd.DataFrame({"occurred_at": pd.to_datetime([], utc=True)}), refused
+    return pa.concat_tables([one.table for one in checked]).to_pandas(), refused
 
 
 def default_history_days(events: pd.DataFrame) -> float:
@@ -162,6 +178,6 @@ class _Replay:
         end = int(self.times.searchsorted(pd.Timestamp(until), side="right"))
         if end > self.position:
             rows = self.events.iloc[self.position : end]
-            report = ingest_frame(self.database, rows, tenant_id=self.tenant, now=until)
+            report = ingest_frame(self.database, rows, tenant_id=self.tenant, now=until, limits=_LIMITS)
             self.report.refused += report.refused
             self.position = end

@@ -1,0 +1,73 @@
+"""`opsspine incidents …`: what is open, and one incident's whole story."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deployments.cli.context import database
+from spine.incident import Incident
+from store import incidents as stored
+
+incidents = typer.Typer(help="Incidents: list, and show one with its evidence and timeline.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `opsspine incidents`."""
+    app.add_typer(incidents, name="incidents")
+
+
+@incidents.command("list")
+def list_incidents(
+    live: Annotated[bool, typer.Option("--live", help="Only those that are not resolved.")] = False,
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 50,
+) -> None:
+    """The latest incidents, newest first; with --live the open ones, worst first."""
+    opened = database()
+    with opened.system() as connection:
+        found = stored.list_live(connection)[:limit] if live else stored.list_recent(connection, limit)
+    opened.close()
+    table = Table("incident", "opened (UTC)", "tenant", "type", "class", "severity", "status")
+    for one in found:
+        table.add_row(
+            str(one.id), f"{one.opened_at:%Y-%m-%d %H:%M:%S}", one.tenant_id, one.kind.value,
+            str(one.summary.get("class", "")), one.severity.label, _status(one),
+        )  # fmt: skip
+    Console().print(table)
+
+
+@incidents.command()
+def show(incident: UUID) -> None:
+    """Everything about INCIDENT: what is known, on which evidence, and what happened when."""
+    opened, console = database(), Console()
+    with opened.system() as connection:
+        one = stored.get(connection, incident)
+        receipts, story = stored.evidence(connection, incident), stored.timeline(connection, incident)
+    opened.close()
+    console.print(f"[bold]{one.title}[/bold]\n{one.id}, tenant {one.tenant_id}, {one.severity.label}, {_status(one)}")
+    addresses = one.summary.get("addresses", [])
+    more = one.summary.get("addresses_total", len(addresses)) - len(addresses[:20])
+    console.print(f"addresses: {', '.join(addresses[:20])}" + (f" and {more} more" if more else ""))
+    console.print(
+        f"users tried: {one.summary.get('users_total', 0)}, "
+        f"succeeded after the attack: {one.summary.get('compromised_total', 0)}"
+    )
+    evidence = Table("evidence", "window end (UTC)", "n", "observed", "sha256")
+    for row in receipts:
+        numbers = ", ".join(f"{name} {value:g}" for name, value in row.observed.items())
+        evidence.add_row(row.source, f"{row.window_end:%Y-%m-%d %H:%M:%S}", str(row.n), numbers, row.sha256[:16])
+    console.print(evidence)
+    timeline = Table("at (UTC)", "what", "who", "")
+    for line in story:
+        timeline.add_row(f"{line['at']:%Y-%m-%d %H:%M:%S}", line["kind"], line["actor"], line["summary"])
+    console.print(timeline)
+
+
+def _status(incident: Incident) -> str:
+    notes = [
+        "suppressed" if incident.suppressed_by else "",
+        f"recurrence of {incident.reopens}" if incident.reopens else "",
+    ]
+    return ", ".join([incident.status.value, *filter(None, notes)])
