@@ -73,9 +73,10 @@ def stored_checks(context: Context) -> dict[str, dict[str, Any]]:
     now = context.clock.now()
     with context.database.system() as connection:
         seen, outbox = beats(connection), outbox_state(connection, now)
-    detect_silence = timedelta(seconds=max(60.0, 4 * context.settings.detect.interval_seconds))
+    schedule_silence = timedelta(seconds=max(60.0, 4 * context.settings.detect.interval_seconds))
     checks["relay"] = _heartbeat(seen.get("relay"), now, _RELAY_SILENCE)
-    checks["detect"] = _heartbeat(seen.get("detect"), now, detect_silence)
+    for schedule in ("detect", "reconcile"):
+        checks[schedule] = _heartbeat(seen.get(schedule), now, schedule_silence)
     checks["outbox"] = _outbox(outbox)
     return checks
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from spine.ids import TenantId, derive
 from spine.notification import Notification, Topic, backoff, foldable
+from spine.redact import redact
 from spine.severity import Severity
 from store.liveness import is_alive
 
@@ -78,7 +79,7 @@ def put(
                 "topic": topic.value,
                 "severity": int(severity),
                 "foldable": foldable(topic, severity, channel),
-                "payload": json.dumps(dict(payload), default=str),
+                "payload": json.dumps({name: _safe(value) for name, value in payload.items()}),
                 "dedupe": dedupe,
                 "now": now,
             },
@@ -226,6 +227,14 @@ def posted(connection: Connection, incident: UUID, channel: str) -> dict[str, An
         {"incident": incident, "channel": channel},
     ).scalar_one_or_none()
     return found
+
+
+def _safe(value: object) -> object:
+    """The value without secrets. Ids are kept as they are: digits in one may look like a card's number."""
+    try:
+        return str(value if isinstance(value, UUID) else UUID(str(value)))
+    except ValueError:
+        return redact(value)
 
 
 def _notification(row: Row[Any]) -> Notification:

@@ -54,11 +54,12 @@ def test_without_a_database_it_is_alive_but_not_ready(approval_case: Any, serve:
 def test_every_component_is_named_and_the_worst_counts(url: str, approval_case: Any) -> None:
     case = approval_case
     assert _checks(url) == {
-        "database": "pass", "relay": "warn", "detect": "warn", "outbox": "pass", "prefect": "fail", "slack": "pass",
+        "database": "pass", "relay": "warn", "detect": "warn", "reconcile": "warn", "outbox": "pass",
+        "prefect": "fail", "slack": "pass",
     }  # fmt: skip
     assert httpx.get(f"{url}/api/health").status_code == 503
     with case.database.system() as connection:
-        for component in ("relay", "detect"):
+        for component in ("relay", "detect", "reconcile"):
             beat(connection, component, now=case.clock.now())
     assert (_checks(url)["relay"], _checks(url)["detect"]) == ("pass", "pass")
     case.clock.advance(timedelta(minutes=5))

@@ -126,3 +126,17 @@ def test_what_a_dead_relay_was_delivering_is_due_at_once(database: Database, dat
         assert outbox.free_orphans(connection, now=T0) == 1
         assert outbox.claim(connection, "slack", now=T0, lease=LEASE) is not None
         assert outbox.claim(connection, "slack", now=T0, lease=LEASE) is None
+
+
+def test_a_secret_in_the_payload_is_not_stored_and_ids_are_untouched(database: Database) -> None:
+    digits = "41111111-1111-4111-8111-111111111111"
+    with database.system() as connection:
+        outbox.put(
+            connection, ACME, "incident.escalated", 
+            {"incident": digits, "reason": "failed: password=hunter2 xoxb-123456789012-abcdefghij"},
+            severity=1, incident_id=None, dedupe="a", now=T0, channels=["log"],
+        )  # fmt: skip
+        payload = connection.execute(text("select payload from outbox")).scalar_one()
+    assert payload["incident"] == digits
+    assert "hunter2" not in payload["reason"]
+    assert "xoxb-1" not in payload["reason"]
