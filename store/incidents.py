@@ -21,7 +21,7 @@ from spine.settings import DetectSettings, NotifySettings
 from spine.severity import Severity
 from spine.suppression import Suppression, lowered, suppressor
 from store import audit, outbox, suppressions
-from store.evidence import add_evidence, evidence, evidence_rows
+from store.evidence import add_evidence, digest, evidence, evidence_rows
 from store.incident_rows import (
     append_timeline,
     get,
@@ -37,8 +37,8 @@ from store.incident_rows import (
 )
 
 __all__ = [
-    "Opening", "add_evidence", "append_timeline", "evidence", "evidence_rows", "get", "list_live", "list_recent",
-    "record", "restore", "settle", "take", "timeline", "transition",
+    "Opening", "add_evidence", "append_timeline", "digest", "evidence", "evidence_rows", "get", "list_live",
+    "list_recent", "record", "restore", "settle", "take", "timeline", "transition",
 ]  # fmt: skip
 
 ACTOR = "engine"

@@ -43,6 +43,8 @@ def compromised(finding: Finding, attempts: pd.DataFrame) -> tuple[str, ...]:
     rows = attempts[
         (attempts["tenant_id"] == finding.tenant_id) & attempts["ip"].isin(finding.addresses) & ~attempts["trusted"]
     ]
+    if rows.empty:
+        return ()
     start = rows.groupby("ip")["first_fail"].min()
     after = rows[rows["last_ok"] > rows["ip"].map(start)]
     return tuple(sorted(after["user_id"].dropna().unique()))

@@ -58,6 +58,8 @@ def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
         n, warmed = int(users[row.Index]), bool(mature[row.Index])
         need = max(least, limit.min_ratio * usual[row.Index]) if warmed else least * limit.cold_factor
         mine = scene.hostile[(scene.hostile["tenant_id"] == row.tenant_id) & ~scene.hostile["ever_ok"]]
+        if mine.empty:  # nothing within the hour: the past, which is known
+            continue
         found.append(
             sighting(
                 scene, NAME, mine, tenant=row.tenant_id, window=WINDOWS[name], n=n,
