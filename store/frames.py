@@ -43,16 +43,21 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
         asked = moment | {"tenants": [tenant for tenant, _ in keys], "ips": [ip for _, ip in keys]}
         addresses = rows(sql("tick_addresses"), asked)
         tenants = rows(_TENANTS, moment)
-        series = rows(sql("tick_series"), _windows(now))
         unknown = unknown_rows(cursor, now, hour_of(now), logins, addresses)
     return Frames(
         now=now,
         tenants=frame("tenants", tenants),
-        series=frame("series", series),
+        series=frame("series", read_series(connection, now)),
         logins=frame("logins", logins),
         addresses=frame("addresses", addresses),
         unknown=frame("unknown", unknown),
     )
+
+
+def read_series(connection: Connection, now: datetime) -> Rows:
+    """Rows of the frame `series`: the one grouped query over all tenants, types and windows."""
+    with cursor_of(connection) as cursor:
+        return cursor.execute(sql("tick_series"), _windows(now)).fetchall()
 
 
 def _windows(now: datetime) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def drop_expired(connection: Connection, now: datetime, settings: RetentionSetti
     """
     oldest = (now - timedelta(days=settings.event_days)).astimezone(UTC).date()
     expired = [day for day in partitions(connection) if day < oldest]
+    # detaching locks the whole table for a moment; better not at all today than with all writers queued behind
+    connection.execute(text("set local lock_timeout = '5s'"))
     for day in expired:
         connection.execute(text(f"alter table auth_ops_logs detach partition {_name(day)}"))
         connection.execute(text(f"drop table {_name(day)}"))

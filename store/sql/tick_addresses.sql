@@ -8,8 +8,9 @@ select a.tenant_id, host(a.ip) as ip, coalesce(a.first_ok <= %(now)s, false) as 
 from (
   select tenant_id, ip from unnest(%(tenants)s::text[], %(ips)s::inet[]) k(tenant_id, ip)
   union
-  select tenant_id, ip from auth_address, auth_bucket_setting
-  where overflowed_at is not null and bucket_at > %(now)s - make_interval(secs => (capacity + 1) * leak_seconds)
+  select tenant_id, ip from auth_address
+  where overflowed_at is not null and bucket_at >
+    %(now)s - (select make_interval(secs => (capacity + 1) * leak_seconds) from auth_bucket_setting)
 ) k
 -- one index look-up per address: a join would be planned by guesses about the length of the arrays
 cross join lateral (select * from auth_address a where a.tenant_id = k.tenant_id and a.ip = k.ip limit 1) a
