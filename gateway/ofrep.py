@@ -6,10 +6,11 @@ Errors have the protocol's own shape, never problem+json. Source: openfeature/pr
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from gateway.auth import Scope, authenticate, require
@@ -33,55 +34,61 @@ class BadRequest(Exception):
 
 
 def create_router(database: Database, *, clock: Clock | None = None) -> APIRouter:
-    """The two evaluation endpoints."""
+    """The two evaluation endpoints. Waiting for PostgreSQL is done off the event loop, the rest is on it."""
     router = APIRouter(prefix="/ofrep/v1/evaluate", tags=["OFREP"])
-    cache = FlagCache(database, clock)
-    key_of = Depends(_remembered(require(Scope.FLAGS_READ)))
-    body_of = Depends(_body)
+    cache, keys = FlagCache(database, clock), _Keys()
 
     @router.post("/flags/{key}")
-    def evaluate(key: str, caller: Annotated[ApiKey, key_of], body: Annotated[bytes, body_of]) -> Response:
+    async def evaluate(key: str, request: Request) -> Response:
         """One flag for one context."""
+        caller = await keys.caller(request)
         try:
-            context = _context(body, caller)
+            context = _context(await request.body(), caller)
         except BadRequest as error:
             return JSONResponse({"key": key, "errorCode": error.code, "errorDetails": str(error)}, 400)
-        found = cache.get(caller.tenant_id).evaluate(key, context)
+        found = (await run_in_threadpool(cache.get, caller.tenant_id)).evaluate(key, context)
         if isinstance(found, Failure):
             return JSONResponse(_rendered(found), 404 if found.code == "FLAG_NOT_FOUND" else 400)
         return JSONResponse(_rendered(found))
 
     @router.post("/flags")
-    def evaluate_all(request: Request, caller: Annotated[ApiKey, key_of], body: Annotated[bytes, body_of]) -> Response:
+    async def evaluate_all(request: Request) -> Response:
         """Every flag of the tenant for one context; 304 when nothing differs from what the client has."""
+        caller = await keys.caller(request)
         try:
-            context = _context(body, caller)
+            context = _context(await request.body(), caller)
         except BadRequest as error:
             return JSONResponse({"errorCode": error.code, "errorDetails": str(error)}, 400)
-        return _bulk(cache.get(caller.tenant_id), context, request.headers.get("if-none-match", ""))
+        flags = await run_in_threadpool(cache.get, caller.tenant_id)
+        return _bulk(flags, context, request.headers.get("if-none-match", ""))
 
     return router
 
 
-def _remembered(check: Callable[[Request, ApiKey], ApiKey]) -> Callable[[Request], ApiKey]:
-    """The caller's key; one that was good is not asked for again for `KEY_SECONDS`."""
-    known: dict[tuple[str | None, str | None], tuple[float, ApiKey]] = {}
+class _Keys:
+    """Who calls; a key that was good is not looked up again for `KEY_SECONDS`."""
 
-    def caller(request: Request) -> ApiKey:
+    def __init__(self) -> None:
+        self._check = require(Scope.FLAGS_READ)
+        self._known: dict[tuple[str | None, str | None], tuple[float, ApiKey]] = {}
+
+    async def caller(self, request: Request) -> ApiKey:
+        """The request's API key.
+
+        Raises:
+            Problem: 401 or 403.
+        """
         shown = (request.headers.get("authorization"), request.headers.get("x-api-key"))
-        until, key = known.get(shown, (0.0, None))
+        until, key = self._known.get(shown, (0.0, None))
         if key is None or until <= time.monotonic():
-            key = check(request, authenticate(request))
-            if len(known) >= _MOST_KEYS:
-                known.clear()
-            known[shown] = (time.monotonic() + KEY_SECONDS, key)
+            key = await run_in_threadpool(self._ask, request)
+            if len(self._known) >= _MOST_KEYS:
+                self._known.clear()
+            self._known[shown] = (time.monotonic() + KEY_SECONDS, key)
         return key
 
-    return caller
-
-
-async def _body(request: Request) -> bytes:
-    return await request.body()
+    def _ask(self, request: Request) -> ApiKey:
+        return self._check(request, authenticate(request))
 
 
 def _context(body: bytes, caller: ApiKey) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The two OFREP endpoints answer exactly what the protocol's clients expect."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import yaml
 from spine.flag import parse_definition
 from store import flags
 from store.embedded import EmbeddedPostgres
-from store.keys import add_key
+from store.keys import add_key, revoke_key
 from tasks.leasing import revert_lease
 
 SINGLE, BULK = "/ofrep/v1/evaluate/flags/{key}", "/ofrep/v1/evaluate/flags"
@@ -86,6 +87,17 @@ def test_without_a_key_nothing_is_told(http: httpx.Client, headers: dict[str, st
         assert answer.status_code == status
         assert "problem" not in answer.headers["content-type"]
         assert answer.json()["errorDetails"]
+
+
+def test_a_revoked_key_is_refused_as_soon_as_it_is_looked_up_again(
+    ledger, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ofrep.KEY_SECONDS", 0.2)
+    assert _ask(http, "auth.captcha.required").status_code == 200
+    with ledger.database.system() as connection:
+        assert revoke_key(connection, ledger.tenant, "app", now=ledger.clock.now()) == 1
+    time.sleep(0.25)
+    assert _ask(http, "auth.captcha.required").status_code == 401
 
 
 def test_a_key_for_something_else_is_forbidden(ledger, http: httpx.Client) -> None:
