@@ -40,7 +40,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one thread
             )
         self._started = time.monotonic()
 
@@ -60,9 +60,7 @@ class Child:
             delay = 0.0 if self.restarts == 0 else min(2.0**self.restarts, _MOST_DELAY_SECONDS)
             self._again_at = now + delay
             code = self.process.returncode if self.process else None
-            return (
-                f"{self.name} ended ({_why(code)}); starting it again in {delay:.0f} s. Its log: {self.log}"
-            )
+            return f"{self.name} ended ({_why(code)}); starting it again in {delay:.0f} s. Its log: {self.log}"
         if now >= self._again_at:
             self._again_at = 0.0
             self.restarts += 1
@@ -87,9 +85,10 @@ class Child:
         self.process.wait()
 
 
-def _end_with_parent() -> None:
-    """Linux: the kernel sends SIGTERM to this child when the supervisor dies, however it dies."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Linux: the kernel sends this process `number` when its parent dies, however that dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _why(code: int | None) -> str:

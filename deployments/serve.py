@@ -11,6 +11,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from deployments.instance import READY_FILE
+from deployments.warm.install import warm_start
 from flows import respond
 from flows.detect import detect
 from flows.reconcile import reconcile
@@ -45,6 +46,7 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
 async def main() -> None:
     """Wait for the server, register, tell the supervisor, and run until ended."""
     settings = Settings()
+    warm = warm_start(settings.data_dir)
     await _server(settings.prefect.url)
     runner = Runner(
         name="opsspine",
@@ -54,6 +56,8 @@ async def main() -> None:
     )
     for deployment in await deployments(settings):
         await runner.aadd_deployment(deployment)
+    await warm.ready()
+    sys.executable = warm.program  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0003
     if settings.database_url:
         await clear_stranded(Database(settings.database_url, pool_size=1, application="runner"))
     (settings.data_dir / READY_FILE).touch()
