@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from spine.event import Event, EventLimits, EventRefused, Reason, check_attributes
+from spine.event_check import OWN_FIELDS, EventLimits, EventRefused, Reason, check_attributes
 
-_OWN = frozenset(Event.model_fields) | {"ingested_at", "_refused"}
+_OWN = OWN_FIELDS | {"_refused"}
 Table = Any
 Column = Any
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spine.errors import Refused
-from spine.event import (
+from spine.event_check import (
     TEXT_FIELDS,
     EventLimits,
     EventRefused,
