@@ -57,7 +57,7 @@ async def main() -> None:
     for deployment in await deployments(settings):
         await runner.aadd_deployment(deployment)
     await warm.ready()
-    sys.executable = warm.program  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0003
+    sys.executable = warm.program  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0004
     if settings.database_url:
         await clear_stranded(Database(settings.database_url, pool_size=1, application="runner"))
     (settings.data_dir / READY_FILE).touch()

@@ -1,1 +1,1 @@
-"""Ranking and triage models. They order and suggest; they never decide."""
+"""Ranking and triage models. They order and suggest; they never decide. None is shipped yet."""

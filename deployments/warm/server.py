@@ -49,7 +49,8 @@ def _serve(listener: socket.socket) -> NoReturn:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     runs: dict[int, socket.socket] = {}
     while True:
-        ready, _, _ = select.select([listener, woken, *runs.values()], [], [])
+        watched: list[socket.socket | int] = [listener, woken, *runs.values()]
+        ready, _, _ = select.select(watched, [], [])
         if woken in ready:
             os.read(woken, 4096)
             _report(runs)
