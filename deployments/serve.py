@@ -35,7 +35,10 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
         )
         for verb, every in ((detect, interval), (reconcile, interval), (retain, timedelta(hours=1)))
     ]
-    manual = [await verb.ato_deployment("now", entrypoint_type=module, tags=["manual"]) for verb in (detect, reconcile)]
+    manual = [  # one at a time, too: an overflow asks for a detection every few seconds while an attack lasts
+        await verb.ato_deployment("now", concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=["manual"])
+        for verb in (detect, reconcile)
+    ]
     runbooks = [
         await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=["runbook"])
         for verb in respond.FLOWS.values()
