@@ -1,6 +1,8 @@
 """`opsspine backtest`: which incidents would have opened on past events."""
 
 import json
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +44,7 @@ def backtest(
     from tasks.backtesting import backtest as replay  # pandas: not for every command
     from tasks.backtesting import load
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its database is stopped, too
     console = Console()
     source = Source(
         path=file, format=_format(format), now=datetime.now(UTC), tenant=None if tenant is None else tenant_id(tenant),

@@ -24,6 +24,7 @@ WINDOWS = {
 def find(scene: Scene) -> list[Finding]:
     """Tenants where that number lies in the far tail of a negative binomial of their own history.
 
+    One finding per tenant, of the shortest such window: it tells the newest news.
     Source: DETECTION; of all count statistics tried this alone found every slow spray.
     """
     least = scene.settings.unknown_users
@@ -34,9 +35,8 @@ def find(scene: Scene) -> list[Finding]:
     if rows.empty:
         return []
     rows = rows.merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
-    found = [finding for name in WINDOWS for finding in _in_window(scene, rows, name)]
-    best = {f.tenant_id: f for f in sorted(found, key=lambda f: f.margin)}
-    return list(best.values())
+    found = [finding for name in reversed(WINDOWS) for finding in _in_window(scene, rows, name)]
+    return list({finding.tenant_id: finding for finding in found}.values())
 
 
 def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
