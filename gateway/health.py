@@ -114,6 +114,8 @@ async def _prefect(settings: Settings) -> dict[str, Any]:
 async def _slack(settings: Settings) -> dict[str, Any]:
     if settings.slack.bot_token is None:
         return _check("warn" if "slack" in settings.notify.mode else "pass", "not configured")
+    if settings.slack.signing_secret is None:
+        return _check("warn", "clicks cannot be verified and are not taken: set OPSSPINE_SLACK__SIGNING_SECRET")
     return await _reachable(f"{settings.slack.base_url}/api/api.test", "warn", lambda r: r.status_code < 500)
 
 

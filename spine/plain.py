@@ -2,24 +2,17 @@
 
 import html
 import re
-import unicodedata
 
 _BIDI = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Marks that turn or hide text: what is shown would not be what is there."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_BUT_LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CUT = "… [cut, {} characters in all]"
 
 
 def clean(text: str, *, lines: bool = False) -> str:
     """`text` without control characters, invisible marks and broken code points; one line unless `lines`."""
-    kept = []
-    for character in _BIDI.sub("", text):
-        if character == "\n" and lines:
-            kept.append(character)
-        elif unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            kept.append(" ")
-        else:
-            kept.append(character)
-    joined = "".join(kept)
+    joined = (_CONTROL_BUT_LINES if lines else _CONTROL).sub(" ", _BIDI.sub("", text))
     return joined if lines else " ".join(joined.split())
 
 

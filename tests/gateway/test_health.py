@@ -116,3 +116,18 @@ def test_too_large_a_body_is_refused_in_the_shape_of_the_protocol(
         kind,
         names,
     )
+
+
+def test_slack_is_reachable_half_configured_or_down(slack_case: Any, serve: Callable[[Any], str]) -> None:
+    case, gateway = slack_case.case, slack_case.slack.app_url
+
+    def slack() -> Any:
+        check = httpx.get(f"{gateway}/api/health").json()["checks"]["slack"][0]
+        return check["status"]
+
+    assert slack() == "pass"
+    slack_case.slack.down = True
+    assert slack() == "warn"
+    slack_case.slack.down = False
+    case.settings.slack.signing_secret = None
+    assert slack() == "warn"
