@@ -5,15 +5,15 @@ Each mirrors one group of the settings. `blocks/overlay.py` puts saved blocks ov
 
 import smtplib
 import ssl
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import psycopg
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from slack_sdk import WebClient
 from standardwebhooks import Webhook
 
 from spine.settings import SlackSettings, SmtpSettings, WebhookSettings
-from store.engine import Database
 
 NAME = "opsspine"
 """The name under which the spine looks for its blocks."""
@@ -28,9 +28,9 @@ class SpineDatabase(Block):
     _block_type_slug: ClassVar[str] = "opsspine-database"
     url: SecretStr = Field(description="postgresql://user:password@host/database; PostgreSQL 16 or newer.")
 
-    def database(self) -> Database:
-        """A pool of connections to it."""
-        return Database(self.url.get_secret_value())
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """An open connection, to see whether the credentials work; the spine keeps pools of its own."""
+        return psycopg.connect(self.url.get_secret_value(), connect_timeout=_CONNECT_SECONDS)
 
 
 class SpineSlack(Block):

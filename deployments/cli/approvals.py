@@ -10,7 +10,8 @@ from rich.table import Table
 from sqlalchemy import Connection, text
 
 from deployments.cli.context import database, settings
-from spine.approval import Approval, Vote
+from deployments.cli.wake import wake_run
+from spine.approval import Approval, Code, Vote
 from spine.errors import Refused
 from spine.ids import ApprovalId
 from spine.person import PersonRef
@@ -86,6 +87,8 @@ def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) 
     outcome = decide(
         opened, key, person=PersonRef.by_email(who), vote=vote, via="cli", reason=reason, totp=code, settings=current
     )
+    if outcome.code is Code.DECIDED:
+        wake_run(opened, current, key)
     opened.close()
     if not outcome.counted:
         raise Refused(outcome.code, outcome.message)
