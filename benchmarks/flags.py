@@ -10,6 +10,8 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -67,7 +69,7 @@ def _in_process() -> None:
         "held for 50 networks, address outside": held(*networks),
     }
     for name, loaded in cases.items():
-        _rate(f"in process, {name}", lambda loaded=loaded: loaded.evaluate("f", {"ip": "203.0.113.9"}))
+        _rate(f"in process, {name}", partial(loaded.evaluate, "f", {"ip": "203.0.113.9"}))
 
 
 def _cached(opened: Database) -> None:
@@ -97,7 +99,7 @@ def _leases(opened: Database) -> None:
         print(f"lease, {name}: {_percentiles(seconds)}")
 
 
-def _plan(opened: Database) -> tuple[IncidentId, object]:
+def _plan(opened: Database) -> tuple[IncidentId, UUID]:
     incident, decision, now = mint(), mint(), datetime.now(UTC)
     with opened.system() as connection:
         connection.exec_driver_sql(

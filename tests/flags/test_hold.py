@@ -15,7 +15,7 @@ from spine.ids import mint
 NOW = datetime.now(UTC)
 
 
-def _hold(*targets: str, seconds: float = 60, age: int = 0, variant: str = "on", **metadata: object) -> Hold:
+def _hold(*targets: str, seconds: float = 3600, age: int = 0, variant: str = "on", **metadata: object) -> Hold:
     return Hold(
         lease_id=mint(), key="f", variant=variant, condition=targets_condition(targets) if targets else None,
         metadata=metadata, created_at=NOW - timedelta(seconds=age), expires_at=NOW + timedelta(seconds=seconds),
