@@ -54,14 +54,15 @@ class Crowd:
     def rows(self, now: datetime) -> list[dict[str, object]]:
         """One row per attempt."""
         total = self.users * self.tries
+        people, named = self.people, self.named
         span = ATTACK if self.hostile else timedelta(minutes=55)
         return [
             {
                 "id": f"{self.network}-{self.first_user}-{k}",
                 "type": self._type(k).value,
                 "occurred_at": now - span + span * (k + 1) / (total + 1),
-                "user_id": self.people[k % self.users],
-                "ip": self.named[k % self.users % self.addresses],
+                "user_id": people[k % self.users],
+                "ip": named[k % self.users % self.addresses],
                 "country": None,
                 "user_agent": self.agent,
             }
