@@ -60,6 +60,8 @@ class Stillness:
         found: dict[TenantId, Flags] = {}
         for tenant, rows in failed.groupby("tenant"):
             times = np.asarray((rows["at"] - self.start) / MINUTE, float)
+            if len(times) < fewest:
+                continue
             begin, end = np.ceil(times[fewest - 1 :]), np.floor(times[: len(times) - fewest + 1] + window / MINUTE) + 1
             flags = np.zeros(self.minutes + 1, bool)
             for a, b in zip(begin, end, strict=True):
