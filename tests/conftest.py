@@ -128,3 +128,15 @@ def serve() -> Iterator[Callable[[Any], str]]:
         server.should_exit = True
     for _, thread in servers:
         thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Any]:
+    """The whole spine as processes (tests/stack.py), one for the session; tests use a tenant each."""
+    yield from _beside("stack").make(_memory())
+
+
+@pytest.fixture
+def tenant(stack: Any) -> Any:
+    """A fresh tenant of the running spine, with a responder and an attack to play."""
+    return _beside("stack").Tenant(stack)
