@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from spine.audit import AuditAction
-from spine.detect.episode import Cause, causes, identity, opening, over, recurrence
+from spine.detect.episode import Cause, causes, identity, opening, over, quiet_end, recurrence
 from spine.detect.summary import facts, merged
 from spine.finding import Finding
 from spine.ids import TenantId
@@ -181,7 +181,8 @@ class _Recorder:
     def close(self, incident: Incident) -> Incident:
         told = f"Over: nothing since {incident.last_finding_at:%H:%M} UTC, while events went on arriving"
         done = transition(
-            self.connection, incident.id, IncidentStatus.RESOLVED, at=self.now, actor=ACTOR, summary=told
+            self.connection, incident.id, IncidentStatus.RESOLVED, at=self.now, actor=ACTOR, summary=told,
+            resolved_at=min(self.now, quiet_end(incident, self.detect.episode)),
         )  # fmt: skip
         self.tell(done, AuditAction.INCIDENT_CLOSED, Topic.INCIDENT_RESOLVED)
         return done

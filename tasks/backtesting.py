@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from spine.detect.episode import quiet_end
 from spine.event import EventLimits
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
@@ -171,8 +172,8 @@ class _Replay:
             self.live.pop(incident.id, None)
 
     def _ends(self) -> dict[TenantId, datetime]:
-        quiet = timedelta(minutes=self.settings.detect.episode.quiet_minutes)
-        return {incident.tenant_id: incident.last_finding_at + quiet for incident in self.live.values()}
+        settings = self.settings.detect.episode
+        return {incident.tenant_id: quiet_end(incident, settings) for incident in self.live.values()}
 
     def _ingest(self, until: datetime) -> None:
         end = int(self.times.searchsorted(pd.Timestamp(until), side="right"))

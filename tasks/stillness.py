@@ -7,7 +7,7 @@ several failures within the hour, so as long as there are that many, every minut
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import numpy as np
@@ -27,6 +27,10 @@ class Stillness:
 
     def __init__(self, events: pd.DataFrame, settings: DetectSettings, start: datetime, minutes: int) -> None:
         self.start, self.minutes = start, minutes
+        self.times = {
+            TenantId(str(tenant)): pd.DatetimeIndex(times)
+            for tenant, times in events["occurred_at"].groupby(_tenants(events), observed=True)
+        }
         rows = _logins(events)
         failed = rows[~rows["ok"]]
         suspect = rows[_suspect(rows, settings.trusted_success_share)]
@@ -44,9 +48,14 @@ class Stillness:
         minute = round((now - self.start) / MINUTE)
         if self.moving[minute] or now.replace(minute=0, second=0, microsecond=0) > now - MINUTE:
             return False
-        if any(end <= now for end in ends.values()):
+        if any(self._heard_of(tenant, now) >= end for tenant, end in ends.items()):
             return False
         return not any(flags[minute] for tenant, flags in self.crowded.items() if tenant not in ends)
+
+    def _heard_of(self, tenant: TenantId, now: datetime) -> datetime:
+        times = self.times[tenant]
+        last = int(times.searchsorted(pd.Timestamp(now), side="right")) - 1
+        return datetime.min.replace(tzinfo=UTC) if last < 0 else times[last].to_pydatetime()
 
     def _at(self, times: pd.Series) -> Flags:
         """Minutes in which one of `times` falls: the tick at its end sees it."""
@@ -73,15 +82,19 @@ class Stillness:
 
 def _logins(events: pd.DataFrame) -> pd.DataFrame:
     rows = events[events["type"].isin(_LOGINS)]
-    tenant = rows["tenant_id"].astype(object) if "tenant_id" in rows else pd.Series(None, rows.index, object)
     return pd.DataFrame(
         {
-            "tenant": tenant.fillna(NO_TENANT).to_numpy(),
+            "tenant": _tenants(rows).to_numpy(),
             "ip": _spelled(rows["ip"]),
             "ok": (rows["type"] == "login_succeeded").to_numpy(),
             "at": rows["occurred_at"].to_numpy() if rows.empty else rows["occurred_at"].array,
         }
     )
+
+
+def _tenants(events: pd.DataFrame) -> pd.Series:
+    named = events["tenant_id"].astype(object) if "tenant_id" in events else pd.Series(None, events.index, object)
+    return named.fillna(NO_TENANT)
 
 
 def _spelled(addresses: pd.Series) -> npt.NDArray[np.object_]:

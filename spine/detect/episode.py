@@ -44,16 +44,26 @@ def causes(findings: Iterable[Finding]) -> dict[Cause, list[Finding]]:
 def opening(findings: Sequence[Finding], last_end: datetime | None) -> list[Finding]:
     """Those findings that justify a new incident after the last one ended at `last_end`.
 
-    A window that began before that end re-tells what is known already, and so does one without recent events:
-    neither pages anybody.
+    What rests on events from before that end re-tells what is known already, and so does what has no recent
+    events: neither pages anybody.
     """
     return [
         finding
         for finding in findings
         if finding.margin >= 1
         and finding.last_event_at is not None
-        and (last_end is None or (finding.window_start >= last_end and finding.last_event_at > last_end))
+        and (last_end is None or rests_on_events_since(finding) >= last_end)
     ]
+
+
+def rests_on_events_since(finding: Finding) -> datetime:
+    """The earliest event that a finding can rest on.
+
+    Rows of single logins reach back an hour; a count over a longer window may rest on all of it.
+    """
+    if finding.window_end - finding.window_start > timedelta(hours=1):
+        return finding.window_start
+    return max(finding.window_start, finding.first_event_at)
 
 
 def identity(cause: Cause, predecessor: IncidentId | None) -> IncidentId:
@@ -66,10 +76,14 @@ def recurrence(last_end: datetime | None, now: datetime, settings: EpisodeSettin
     return last_end is not None and now - last_end <= timedelta(hours=settings.reopen_hours)
 
 
+def quiet_end(incident: Incident, settings: EpisodeSettings) -> datetime:
+    """When an incident is over if nothing more happens."""
+    return incident.last_finding_at + timedelta(minutes=settings.quiet_minutes)
+
+
 def over(incident: Incident, watermark: datetime | None, settings: EpisodeSettings) -> bool:
     """True when an unattended incident has been quiet for long enough, seen by complete windows.
 
     Missing data is not zero: events must have arrived from after the quiet time, or nothing is said.
     """
-    quiet = incident.last_finding_at + timedelta(minutes=settings.quiet_minutes)
-    return incident.status in UNATTENDED and watermark is not None and watermark >= quiet
+    return incident.status in UNATTENDED and watermark is not None and watermark >= quiet_end(incident, settings)
