@@ -13,9 +13,9 @@ from spine.ids import TenantId
 TENANT = TenantId("corner-shop")
 APPROVER_EMAIL = "noor@example.com"
 LEASE_SECONDS = 75.0
-VERIFY_WINDOW_SECONDS = 7.5
+VERIFY_WINDOW_SECONDS = 8.0
 VERIFY_SETTLE_SECONDS = 20.0
-VERIFY_HOLD_SECONDS = 22.5
+VERIFY_HOLD_SECONDS = 24.0
 _MAX_FAILURES_PER_WINDOW = 5
 """A tenth of what the attack makes in such a window. An absolute floor has to grow with the attack that is squeezed
 into minutes; with the default, one mistyped password in a window would count as an attack that goes on."""

@@ -57,7 +57,7 @@ class Records:
 
     def timeline(self, incident: UUID) -> Sequence[RowMapping]:
         """Everything that happened to it."""
-        return self._rows("select * from incident_timeline where incident_id = :i order by id", i=incident)
+        return self._rows("select * from incident_timeline where incident_id = :i order by at, id", i=incident)
 
     def audited(self, action: str, incident: UUID) -> Sequence[RowMapping]:
         """Audit entries of `action` about it."""

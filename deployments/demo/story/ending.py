@@ -34,7 +34,7 @@ def stages(
     return [
         Stage(
             name="released",
-            title="The attacker gives up, the lease ends",
+            title="The lease ends",
             check=watched(_released),
             seconds=lease_seconds,
             begin=end_attack,

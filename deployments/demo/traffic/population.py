@@ -11,6 +11,8 @@ SEED = 20_26
 OFFICE_ADDRESS = "192.0.2.10"
 ATTACK_NETWORKS = (IPv4Network("203.0.113.0/24"), IPv4Network("198.51.100.0/24"))
 
+_FIRST_HIT = 140
+"""Place of the first pair that fits: credential stuffing rarely succeeds, and not at once."""
 _HOMES = IPv4Network("198.18.0.0/16")
 _FIRST = (
     "ada ben cleo dan eva finn gus hana ivo jana kim leo mia noa ole pia quin rosa sam tess uma vic wim xena yara zoe"
@@ -109,5 +111,5 @@ def _leaked(
     for place in range(0, count, 9):
         pairs[place] = (chance.choice(customers).name, _password(chance))
     for number, victim in enumerate(chance.sample(customers, hits)):
-        pairs[40 + 70 * number] = (victim.name, victim.password)
+        pairs[_FIRST_HIT + 20 * number] = (victim.name, victim.password)
     return tuple(pairs)
