@@ -1,7 +1,8 @@
 """What the routes work with: given once to `create_app`, reached through the request."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI, Request
@@ -12,9 +13,9 @@ from spine.clock import Clock
 from spine.settings import Settings
 from store.engine import Database
 
-Wake = Callable[[UUID], Awaitable[None]]
+Wake = Callable[[UUID], Coroutine[Any, Any, None]]
 """Wakes the run that waits for an approval (its id) which has just been decided."""
-Nudge = Callable[[], Awaitable[None]]
+Nudge = Callable[[], Coroutine[Any, Any, None]]
 """Starts a detect run now instead of at its next turn."""
 
 

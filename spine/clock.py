@@ -16,6 +16,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        """The machine's time, UTC."""
         return datetime.now(UTC)
 
 
@@ -26,6 +27,7 @@ class ManualClock:
         self._now = aware(start)
 
     def now(self) -> datetime:
+        """What it was last set to."""
         return self._now
 
     def advance(self, by: timedelta) -> None:

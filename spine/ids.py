@@ -33,7 +33,9 @@ def tenant_id(text: str | None) -> TenantId:
     if not text:
         return NO_TENANT
     if not _TENANT.match(text):
-        raise Refused("tenant.malformed", f"{text[:40]!r} is no tenant id: 1 to 128 letters, digits, or ._:- are allowed")
+        raise Refused(
+            "tenant.malformed", f"{text[:40]!r} is no tenant id: 1 to 128 letters, digits, or ._:- are allowed"
+        )
     return TenantId(text)
 
 

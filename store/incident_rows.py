@@ -130,7 +130,7 @@ def take(connection: Connection, incident_id: UUID, flow_run_id: UUID | None, *,
     return fence
 
 
-def append_timeline(  # noqa: PLR0917 - the words of a sentence, in order
+def append_timeline(
     connection: Connection,
     incident: Incident,
     at: datetime,

@@ -20,8 +20,8 @@ def known_before(
     """
     rows = connection.execute(
         text(
-            "select distinct user_id, host(ip) from auth_ops_logs where tenant_id = :tenant and type = 'login_succeeded'"
-            " and occurred_at >= :since and occurred_at < :until and not synthetic"
+            "select distinct user_id, host(ip) from auth_ops_logs where tenant_id = :tenant"
+            " and type = 'login_succeeded' and occurred_at >= :since and occurred_at < :until and not synthetic"
             " and (user_id = any(:users) or ip = any(cast(:addresses as inet[])))"
         ),
         {
@@ -38,8 +38,8 @@ def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:
         row.type: row.median
         for row in connection.execute(
             text(
-                "select distinct on (type) type, median from auth_metric_profile where tenant_id = :tenant and weeks > 0"
-                " and type in ('login_failed', 'login_succeeded') and hour <= :now and hour > :now - interval '2 hours'"
+                "select distinct on (type) type, median from auth_metric_profile where tenant_id = :tenant"
+                " and weeks > 0 and type in ('login_failed', 'login_succeeded') and hour <= :now and hour > :now - interval '2 hours'"
                 " order by type, hour desc"
             ),
             {"tenant": tenant, "now": now},

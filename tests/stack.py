@@ -64,7 +64,7 @@ class Stack:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deployments.supervisor"], env=self.environment, stdout=out, stderr=out
             )
-        self.until(lambda: (self.folder / "instance.json").exists(), "the spine is ready", seconds=120)
+        self.until((self.folder / "instance.json").exists, "the spine is ready", seconds=120)
         self.database = Database(self.state["database_url"])
         return self
 

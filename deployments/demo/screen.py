@@ -38,13 +38,16 @@ class RichScreen:
             self._live.stop()
 
     def began(self, stage: Stage) -> None:
+        """Show what is being waited for."""
         self._stage, self._stage_began = stage, time.monotonic()
 
     def passed(self, passed: Passed) -> None:
+        """Print what happened, with its evidence."""
         self._stage = None
         self._console.print(self._line("[bold green]✔[/]", passed.stage.title, passed.evidence))
 
     def missed(self, error: StageMissedError) -> None:
+        """Print what did not happen, and why."""
         self._stage = None
         self._console.print(self._line("[bold red]✘[/]", error.stage.title, f"[red]{error.why}[/]"))
 

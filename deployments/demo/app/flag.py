@@ -45,6 +45,7 @@ class NoProtections:
     """The application with its flags unplugged: everything at its default."""
 
     def check(self, key: str, ip: str) -> Protection:
+        """Off, always."""
         return OFF
 
 
@@ -62,6 +63,7 @@ class OpenFeatureProtections:
         self._client: OpenFeatureClient = api.get_client(domain=_DOMAIN)
 
     def check(self, key: str, ip: str) -> Protection:
+        """What the server said within the last second, or says now."""
         now = time.monotonic()
         with self._lock:
             known = self._cache.get((key, ip))
