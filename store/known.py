@@ -39,7 +39,8 @@ def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:
         for row in connection.execute(
             text(
                 "select distinct on (type) type, median from auth_metric_profile where tenant_id = :tenant"
-                " and weeks > 0 and type in ('login_failed', 'login_succeeded') and hour <= :now and hour > :now - interval '2 hours'"
+                " and weeks > 0 and type in ('login_failed', 'login_succeeded')"
+                " and hour <= :now and hour > :now - interval '2 hours'"
                 " order by type, hour desc"
             ),
             {"tenant": tenant, "now": now},
