@@ -194,6 +194,24 @@ def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUI
     return True
 
 
+def prolong(
+    connection: Connection, lease_id: UUID, until: datetime, *, actor: str, incident: UUID, at: datetime
+) -> bool:
+    """Let a lease's hold last until `until`; False = it has ended, or lasts as long already."""
+    row = connection.execute(
+        text(
+            "update flag_holds set expires_at = :until where lease_id = :id and released_at is null"
+            " and expires_at < :until"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
+        ),
+        {"until": until, "id": lease_id},
+    ).one_or_none()
+    if row is None:
+        return False
+    _changed_by_lease(connection, TenantId(row.tenant_id), _hold(row), actor=actor, incident=incident, at=at, held=True)
+    return True
+
+
 def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -> list[Hold]:
     """Unreleased holds of the tenant (of one flag), lapsed ones included."""
     rows = connection.execute(

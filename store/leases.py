@@ -125,6 +125,24 @@ def advance(
     return _lease(row)
 
 
+def prolong(connection: Connection, lease: Lease, until: datetime) -> Lease:
+    """Let a lease in force last until `until`.
+
+    Raises:
+        Refused: `lease.moved`, it is no longer in force.
+    """
+    row = connection.execute(
+        text(
+            "update leases set expires_at = :until where id = :id and state in ('active', 'verified')"
+            " and fence = :fence returning *"
+        ),
+        {"until": until, "id": lease.id, "fence": lease.fence},
+    ).one_or_none()
+    if row is None:
+        raise Refused("lease.moved", f"The lease {lease.id} is no longer in force; it was not prolonged")
+    return _lease(row)
+
+
 def note(connection: Connection, lease: Lease, *, attempts: int, next_attempt_at: datetime, error: str) -> Lease:
     """Write down another vain attempt; the state stays.
 

@@ -1,5 +1,6 @@
 """Verification: did the mitigation help, and did it hurt? Asked of the events, not of the mitigation."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -14,8 +15,9 @@ from spine.plan import Decision, VerifyCriteria
 from spine.sample import samples
 from spine.settings import Settings
 from spine.verdict import Outcome, Sample, Verdict, judge
-from store import audit, decisions, events, incidents, known, leases
+from store import audit, decisions, events, incident_rows, incidents, known, leases
 from store.engine import Database
+from tasks.leasing import extend_incident, ports_of
 from tasks.progress import ACTOR, move, owned, tell
 
 _IN_FORCE = (LeaseState.ACTIVE, LeaseState.VERIFIED)
@@ -44,7 +46,7 @@ def look(database: Database, decision: Decision, incident: Incident, now: dateti
     """The verdict at `now`, and the samples it rests on. Changes nothing."""
     criteria = _criteria(decision)
     with database.system() as connection:
-        applied_at = _applied_at(leases.of_incident(connection, incident.id), now)
+        applied_at = _since(connection, incident, now)
         logins = events.recent_logins(connection, incident.tenant_id, applied_at, now)
         users, addresses = known.known_before(
             connection, incident.tenant_id, incident.first_event_at,
@@ -65,7 +67,8 @@ def conclude(
     """The verdict, recorded: evidence with its samples, timeline, audit entry, news, and the incident's state.
 
     Fixed: the incident is mitigated and its leases verified. Not fixed: the next plan is due, or, after the last
-    one, it is rolling back. Harmful: it is rolling back. Too early to say: nothing is recorded.
+    one, it is rolling back. Harmful: it is rolling back. Too early to say: nothing is recorded. Inconclusive for
+    the first time: what is in force is prolonged, and verification looks again.
 
     Raises:
         Refused: a newer run has taken the incident.
@@ -75,6 +78,10 @@ def conclude(
     verdict, found = look(database, decision, incident, now)
     if verdict.pending:
         return verdict
+    if verdict.outcome is Outcome.INCONCLUSIVE and _more_time(
+        database, settings, decision, incident, verdict, found, now
+    ):
+        return replace(verdict, pending=True)
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
         last_plan = decisions.count(connection, incident_id) >= settings.decision.max_plans
@@ -95,6 +102,43 @@ def conclude(
             after={"because": verdict.because, "cause": verdict.cause.value, **verdict.numbers},
         )  # fmt: skip
     return verdict
+
+
+def _more_time(
+    database: Database,
+    settings: Settings,
+    decision: Decision,
+    incident: Incident,
+    verdict: Verdict,
+    found: list[Sample],
+    now: datetime,
+) -> bool:
+    """The first time nothing can be said: look again from now on, with what is in force prolonged; True = so."""
+    criteria = _criteria(decision)
+    with database.system() as connection:
+        if _inconclusive(connection, incident):
+            return False
+        _evidence(connection, incident, verdict, found, now)
+        incident_rows.update(
+            connection, incident.id, verify_after=now + criteria.deadline + criteria.hold + criteria.window
+        )
+        incidents.append_timeline(connection, incident, now, "verification", ACTOR, f"Looking again: {verdict.because}")
+    extend_incident(database, incident.id, ports=ports_of(settings))
+    return True
+
+
+def _inconclusive(connection: Connection, incident: Incident) -> list[datetime]:
+    """When verification could not tell, so far."""
+    return [
+        row["window_end"]
+        for row in incidents.evidence_rows(connection, incident.id)
+        if row["source"] == "verification" and row["query"] == Outcome.INCONCLUSIVE.value
+    ]
+
+
+def _since(connection: Connection, incident: Incident, now: datetime) -> datetime:
+    """From when on the events are judged: the last effect, or the moment more time was given."""
+    return max([_applied_at(leases.of_incident(connection, incident.id), now), *_inconclusive(connection, incident)])
 
 
 def _verified(connection: Connection, incident: Incident, verdict: Verdict, now: datetime) -> None:

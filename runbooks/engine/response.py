@@ -160,12 +160,13 @@ async def _finish(context: RunContext) -> str:
 
 async def _verify(context: RunContext, decision: Decision) -> Outcome:
     """The verdict; suspends the run until one can be given."""
-    due = begin_verification(context.database, decision, context.incident_id, fence=context.fence, now=context.now())
+    begin_verification(context.database, decision, context.incident_id, fence=context.fence, now=context.now())
     round_number = 0
     while True:
         outcome, pending = await verify(str(context.incident_id))
         if not pending:
             return outcome
+        due = context.incident().verify_after or context.now()
         await _wait(context, due, f"verify-{context.fence}-{round_number}")
         round_number += 1
 

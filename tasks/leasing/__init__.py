@@ -5,6 +5,7 @@ Each step is committed before the next begins, so a process may die anywhere: `s
 """
 
 from tasks.leasing.applying import apply_lease, intend_lease, settle_unknown
+from tasks.leasing.extending import extend_incident
 from tasks.leasing.ports import Ports, ports_of
 from tasks.leasing.reverting import revert_incident, revert_lease
 from tasks.leasing.tending import Tended, tend_leases
@@ -13,6 +14,7 @@ __all__ = [
     "Ports",
     "Tended",
     "apply_lease",
+    "extend_incident",
     "intend_lease",
     "ports_of",
     "revert_incident",
