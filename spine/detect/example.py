@@ -52,6 +52,7 @@ def frames(
     raw = pd.DataFrame([row for a in attempts for row in a.rows(now)])
     raw["age"] = (now - raw["at"]).dt.total_seconds() / 60
     logins = _logins(raw)
+    real = raw[raw["drill_id"].isna()]
     return Frames(
         now=now,
         tenants=pd.DataFrame(
@@ -62,10 +63,10 @@ def frames(
                 "active_users": active_users,
             }
         ),
-        series=_series(raw),
+        series=_series(real),
         logins=logins,
         addresses=_addresses(raw),
-        unknown=_unknown(raw, usual if history_days >= 7 else float("nan")),
+        unknown=_unknown(real, usual if history_days >= 7 else float("nan")),
     )
 
 

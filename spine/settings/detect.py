@@ -24,7 +24,7 @@ class BucketSettings(BaseModel):
     min_users: Count = 4
     """An overflow by an address without a good past is stuffing from this many users on. Source: DETECTION."""
     machine_seconds: Positive = 5
-    """Tries of one user that follow each other faster than this on average are no human's typing. Judgement:
+    """Tries that follow each other faster than this on average are no human's typing. Judgement:
     the real sshd attackers of the study try every 2.2 s, people take 4 to 25 s."""
 
 

@@ -1,9 +1,8 @@
 """The leaky bucket of an address ran over: an answer within seconds, from what ingest keeps per address."""
 
 from datetime import timedelta
+from typing import Any
 from math import isfinite
-
-import pandas as pd
 
 from spine.detect.detector import Detector
 from spine.detect.example import Attempts, frames
@@ -32,7 +31,7 @@ def find(scene: Scene) -> list[Finding]:
     found: list[Finding] = []
     for row in records(seen):
         rows = scene.rows_of(row.tenant_id, row.ip)
-        pace = _pace(rows)
+        pace = _pace(row)
         breadth, speed = row.users_60m / limit.min_users, limit.machine_seconds / max(pace, 0.1)
         floor = 0.0 if row.tenant_id in mature else row.overflow_n / (limit.capacity_failures + 1)
         found.append(
@@ -49,11 +48,9 @@ def find(scene: Scene) -> list[Finding]:
     return found
 
 
-def _pace(rows: pd.DataFrame) -> float:
-    """Mean seconds between the tries of the user who was tried most."""
-    most = rows.sort_values("fail_60m").iloc[-1]
-    span = (most["last_fail"] - most["first_fail"]).total_seconds()
-    return float(span / (most["fail_60m"] - 1)) if most["fail_60m"] >= 5 else float("inf")
+def _pace(row: Any) -> float:
+    """Mean seconds between the failures since the bucket was last empty."""
+    return float((row.last_fail - row.overflow_first).total_seconds() / max(row.overflow_n - 1, 1))
 
 
 DETECTOR = Detector(

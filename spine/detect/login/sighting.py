@@ -23,6 +23,7 @@ def sighting(
     threshold: dict[str, float],
     margin: float,
     first_event_at: pd.Timestamp | None = None,
+    last_event_at: pd.Timestamp | None = None,
     window_end: pd.Timestamp | None = None,
     notes: tuple[str, ...] = (),
 ) -> Finding:
@@ -30,7 +31,7 @@ def sighting(
     now = scene.frames.now
     end = now if window_end is None else window_end.to_pydatetime()
     first = rows["first_fail"].min() if first_event_at is None else first_event_at
-    last = rows["last_fail"].max()
+    last = rows["last_fail"].max() if last_event_at is None else last_event_at
     return Finding(
         tenant_id=TenantId(tenant),
         kind=IncidentKind.FAILED_LOGINS_SPIKE,

@@ -1,6 +1,7 @@
 """A tenant's failures and their share of all logins, both far over its baseline. Rule (a)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -29,19 +30,23 @@ def find(scene: Scene) -> list[Finding]:
     need = (limit.min_ratio_baseline_factor * usual).clip(lower=limit.min_ratio, upper=1)
     users = (limit.min_active_user_share * seen["active_users"]).clip(lower=limit.min_users)
     hot = seen[(seen["fail"] >= least) & (ratio >= need) & (seen["users"] >= users)]
-    rows = scene.hostile[scene.hostile["fail_15m"] > 0]
-    return [
-        sighting(
-            scene, NAME, rows[rows["tenant_id"] == row.tenant_id],
-            tenant=row.tenant_id, window=WINDOW, n=int(row.fail + row.ok),
-            observed={"failures": row.fail, "ratio_lower_bound": float(ratio[row.Index]), "users": row.users},
-            threshold={"failures": float(least[row.Index]), "ratio_lower_bound": float(need[row.Index]),
-                       "users": float(users[row.Index])},
-            margin=float(min(row.fail / least[row.Index], ratio[row.Index] / need[row.Index],
-                             row.users / users[row.Index])),
-        )
-        for row in records(hot)
-    ]  # fmt: skip
+    return [_sighting(scene, row, least[row.Index], ratio[row.Index], need[row.Index], users[row.Index])
+            for row in records(hot)]  # fmt: skip
+
+
+def _sighting(scene: Scene, row: Any, least: float, ratio: float, need: float, users: float) -> Finding:
+    """Names addresses without a good past; the failures that count may come from others as well."""
+    logins = scene.frames.logins
+    failing = logins[(logins["tenant_id"] == row.tenant_id) & (logins["fail_15m"] > 0)]
+    hostile = scene.hostile
+    return sighting(
+        scene, NAME, hostile[(hostile["tenant_id"] == row.tenant_id) & (hostile["fail_15m"] > 0)],
+        tenant=row.tenant_id, window=WINDOW, n=int(row.fail + row.ok),
+        observed={"failures": row.fail, "ratio_lower_bound": float(ratio), "users": row.users},
+        threshold={"failures": float(least), "ratio_lower_bound": float(need), "users": float(users)},
+        margin=float(min(row.fail / least, ratio / need, row.users / users)),
+        first_event_at=failing["first_fail"].min(), last_event_at=failing["last_fail"].max(),
+    )  # fmt: skip
 
 
 def _totals(scene: Scene, failed: pd.DataFrame) -> pd.DataFrame:
