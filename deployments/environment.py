@@ -19,6 +19,14 @@ _QUICK = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
 
+_KEPT = {
+    # Finished runs are forgotten after two weeks; our own records are in the ledger and the audit trail.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(14 * 24 * 3600),
+    # In memory (the default) a killed server forgets who holds a slot, and the slot is never free again.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+
 
 def child_environment(settings: Settings, database_url: str, prefect_database_url: str) -> dict[str, str]:
     """Variables of every child: ours, Prefect's, and nothing that phones home."""
@@ -27,6 +35,7 @@ def child_environment(settings: Settings, database_url: str, prefect_database_ur
         **os.environ,
         **_NO_TELEMETRY,
         **_QUICK,
+        **_KEPT,
         "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": database_url,
         "OPSSPINE_DATA_DIR": str(settings.data_dir),

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -25,6 +26,8 @@ class Child:
     environment: Mapping[str, str]
     log: Path
     stop_seconds: float = 15
+    stop_signal: signal.Signals = signal.SIGTERM
+    """SIGKILL for programs whose own idea of a clean end is worse than none."""
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     _started: float = field(default=0.0, repr=False)
@@ -40,7 +43,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one thread
+                preexec_fn=partial(end_with_parent, self.stop_signal),  # noqa: PLW1509 - one thread
             )
         self._started = time.monotonic()
 
@@ -69,12 +72,12 @@ class Child:
         return None
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, without waiting."""
+        """Send the stop signal, without waiting."""
         if self.process and self.alive:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
-        """End the program and whatever it started: SIGTERM first, SIGKILL when its time is up."""
+        """End the program and whatever it started: its signal first, SIGKILL when its time is up."""
         if self.process is None:
             return
         self.ask_to_stop()

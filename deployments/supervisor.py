@@ -88,18 +88,22 @@ class Supervisor:
         environment = child_environment(self.settings, ours, prefects)
         logs = log_folder(self.settings)
 
-        def child(name: str, *command: str, stop_seconds: float = 15) -> Child:
-            made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", stop_seconds)
+        def child(name: str, *command: str, stop_signal: signal.Signals = signal.SIGTERM) -> Child:
+            made = Child(
+                name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", stop_signal=stop_signal
+            )
             self.children.append(made)
             made.start()
             return made
 
         if self.settings.prefect.api_url is None:  # the slowest to start goes first
-            child("prefect", "prefect", "server", "start", stop_seconds=20)
+            child("prefect", "prefect", "server", "start")
         database = Database(ours)
         migrate(database)
         database.close()
-        child("runner", "deployments.serve", stop_seconds=20)
+        # On SIGTERM the runner cancels its runs, and a cancelled run means that a person said stop. The ledger
+        # needs no goodbye: what was under way goes on at the next start.
+        child("runner", "deployments.serve", stop_signal=signal.SIGKILL)
         child("gateway", "deployments.gateway")
         child("relay", "deployments.relay")
         self._await(f"{self.settings.prefect.url}/health")

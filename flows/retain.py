@@ -1,11 +1,12 @@
 """Retain: make the days ahead, drop what is older than it may be, refresh the seasonal profile."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.context import database, living, settings
+from store.forget import forget
 from store.partition import drop_expired, ensure_partitions
 from store.profile import refresh_profile
 
@@ -26,9 +27,17 @@ def profile() -> None:
         refresh_profile(connection, datetime.now(UTC))
 
 
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def messages() -> None:
+    """Delivered messages and remembered requests of the past are gone."""
+    with database().system() as connection:
+        forget(connection, datetime.now(UTC) - timedelta(days=settings().retention.message_days))
+
+
 @flow(name="retain")
 async def retain() -> None:
     """Housekeeping of the event store. Safe to run at any time and any number of times."""
     with living():
         partitions()
         profile()
+        messages()

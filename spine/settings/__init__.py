@@ -120,6 +120,8 @@ class RetentionSettings(BaseModel):
     metric_minute_hours: int = 48
     metric_hour_days: int = 400
     days_ahead: int = 3
+    message_days: int = 30
+    """Delivered notifications and remembered requests."""
 
 
 class Settings(BaseSettings):

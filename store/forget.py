@@ -1,0 +1,26 @@
+"""What need not be remembered for ever: delivered notifications and answered requests. Their record is the audit."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Delete notifications delivered, and requests answered, before `before`; returns how many rows.
+
+    Undelivered messages stay, and so does everything of an incident that is not resolved: later messages
+    update what was posted for it.
+    """
+    gone = 0
+    for statement in (_FOLDED, _SENT, _REQUESTS):
+        gone += connection.execute(statement, {"before": before}).rowcount
+    return gone
+
+
+_OVER = "(o.incident_id is null or not exists (select from incidents i where i.id = o.incident_id and i.status <> 'resolved'))"
+_FOLDED = text(f"delete from outbox o where o.status = 'folded' and o.created_at < :before and {_OVER}")  # noqa: S608
+_SENT = text(
+    f"delete from outbox o where o.status = 'sent' and o.sent_at < :before and {_OVER}"  # noqa: S608 - constants
+    " and not exists (select from outbox f where f.folded_into = o.id)"
+)
+_REQUESTS = text("delete from idempotency_keys where first_seen_at < :before and response is not null")
