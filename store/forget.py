@@ -17,7 +17,10 @@ def forget(connection: Connection, before: datetime) -> int:
     return gone
 
 
-_OVER = "(o.incident_id is null or not exists (select from incidents i where i.id = o.incident_id and i.status <> 'resolved'))"
+_OVER = (
+    "(o.incident_id is null"
+    " or not exists (select from incidents i where i.id = o.incident_id and i.status <> 'resolved'))"
+)
 _FOLDED = text(f"delete from outbox o where o.status = 'folded' and o.created_at < :before and {_OVER}")  # noqa: S608
 _SENT = text(
     f"delete from outbox o where o.status = 'sent' and o.sent_at < :before and {_OVER}"  # noqa: S608 - constants
