@@ -132,7 +132,9 @@ class Settings(BaseSettings):
     )
 
     env: Literal["dev", "staging", "prod"] = "prod"
+    """Which column of the policy matrix holds: what needs approval in prod may need less elsewhere."""
     app_name: str = Field(default="App", validation_alias=AliasChoices("APP_NAME", "OPSSPINE_APP_NAME"))
+    """The application's name, in every message."""
     database_url: str | None = Field(
         default=None, validation_alias=AliasChoices("DATABASE_URL", "OPSSPINE_DATABASE_URL")
     )
@@ -142,6 +144,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     """32 bytes, url-safe base64 (Fernet): encrypts TOTP secrets. Unset = `data_dir/secret.key` (0600)."""
     admin_email: str | None = None
+    """Where mail goes, one address or several with commas."""
     gateway: GatewaySettings = GatewaySettings()
     prefect: PrefectSettings = PrefectSettings()
     slack: SlackSettings = SlackSettings()

@@ -1,0 +1,52 @@
+"""`python -m deployments.docs` writes the reference; with `--check` it fails where pages or rules are not kept."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployments.docs import action, command, runbook, setting
+from deployments.docs.rule import broken_rules
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": setting.page,
+    "commands.md": command.page,
+    "runbooks.md": runbook.page,
+    "actions.md": action.page,
+}
+
+
+def main(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 when stale.")] = False,
+) -> None:
+    """Write the reference, or check it together with the rules of the code."""
+    pages = {FOLDER / name: render() for name, render in PAGES.items()}
+    if not check:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for file, text in pages.items():
+            file.write_text(text, encoding="utf-8")
+        print(f"{len(pages)} pages in {FOLDER.relative_to(ROOT)}")
+        return
+    problems = [*stale(pages), *broken_rules(ROOT)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        sys.exit(1)
+    print(f"docs: {len(pages)} pages are current, every rule is kept")
+
+
+def stale(pages: dict[Path, str]) -> list[str]:
+    """A sentence for each page that does not say what the code says."""
+    return [
+        f"{file}: it does not say what the code says; run `python -m deployments.docs` and commit it"
+        for file, text in pages.items()
+        if not file.exists() or file.read_text(encoding="utf-8") != text
+    ]
+
+
+if __name__ == "__main__":
+    typer.run(main)
