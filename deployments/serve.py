@@ -13,11 +13,13 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.instance import READY_FILE
 from deployments.warm.install import warm_start
 from flows import respond
+from flows.context import database, database_url
 from flows.detect import detect
 from flows.reconcile import reconcile
 from flows.retain import retain
+from spine.ids import NO_TENANT, derive
 from spine.settings import Settings
-from store.engine import Database
+from store.liveness import first_alive
 from tasks.stranded import clear_stranded
 
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(
@@ -61,10 +63,10 @@ async def main() -> None:
         await runner.aadd_deployment(deployment)
     await warm.ready()
     sys.executable = warm.program  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0004
-    if settings.database_url:
-        await clear_stranded(Database(settings.database_url, pool_size=1, application="runner"))
-    (settings.data_dir / READY_FILE).touch()
-    await runner.start()
+    with first_alive(database_url(), derive("runner", NO_TENANT)) as alone:
+        await clear_stranded(database(), nobody_starts_runs=alone)
+        (settings.data_dir / READY_FILE).touch()
+        await runner.start()
 
 
 async def _server(url: str) -> None:
@@ -74,7 +76,8 @@ async def _server(url: str) -> None:
                 if (await client.get(f"{url}/health", timeout=2)).status_code == 200:
                     return
             except httpx.HTTPError:
-                await asyncio.sleep(0.1)
+                pass  # not there yet
+            await asyncio.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,18 @@ def alive(url: str, holder: UUID) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def first_alive(url: str, group: UUID) -> Iterator[bool]:
+    """Hold a sign of life together with others of `group`; True when none of them held it before."""
+    with psycopg.connect(url, autocommit=True, application_name=f"alive {group}") as connection:
+        key = [lock_key(group)]
+        alone = connection.execute("select pg_try_advisory_lock(%s)", key).fetchone() == (True,)
+        connection.execute("select pg_advisory_lock_shared(%s)", key)
+        if alone:
+            connection.execute("select pg_advisory_unlock(%s)", key)
+        yield alone
+
+
 def is_alive(connection: Connection, holder: UUID) -> bool:
     """True while some process holds the sign of life of `holder`."""
     key = lock_key(holder) & 0xFFFFFFFFFFFFFFFF

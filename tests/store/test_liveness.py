@@ -8,7 +8,7 @@ import time
 from uuid import uuid4
 
 from store.engine import Database
-from store.liveness import alive, is_alive
+from store.liveness import alive, first_alive, is_alive
 
 
 def test_a_holder_is_alive_within_its_block_only(database: Database, database_url: str) -> None:
@@ -40,3 +40,14 @@ def test_a_killed_process_is_dead_at_once(database: Database, database_url: str)
             if not is_alive(connection, holder):
                 return
     raise AssertionError("still counted as alive five seconds after SIGKILL")
+
+
+def test_the_first_of_a_group_knows_that_it_is_alone(database_url: str) -> None:
+    group = uuid4()
+    with first_alive(database_url, group) as first:
+        with first_alive(database_url, group) as second, first_alive(database_url, uuid4()) as other:
+            assert (first, second, other) == (True, False, True)
+        with first_alive(database_url, group) as third:
+            assert not third
+    with first_alive(database_url, group) as fourth:
+        assert fourth
