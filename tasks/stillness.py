@@ -1,4 +1,4 @@
-"""Which minutes of a replay need a tick. In the others nothing can open, grow or end.
+"""Which minutes of a replay need a tick. In the others nothing can open, end, or gain an address.
 
 A finding needs hostile rows: failures of an address whose share of successes is, or was, below the trusted one.
 Between events of such addresses all counts can only fall, baselines change on the hour, and an incident ends

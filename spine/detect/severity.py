@@ -1,7 +1,7 @@
 """The severity ladder of RUNBOOKS 2.1, applied to what the detectors saw."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from spine.finding import Finding
 from spine.ids import TenantId
 from spine.severity import Severity
 
+Entered = dict[tuple[str, str], set[str]]
 COMPROMISED = "compromised_users"
 """Key in `observed`: users who logged in from an attacking address after its failures."""
 
@@ -18,45 +19,63 @@ def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
     """The same findings with their severities. A finding under the line (margin < 1) stays at INFO."""
     if not findings:
         return []
-    shared = _shared_addresses(findings, scene.settings.severity.high_tenants)
-    dropped = _dropped_tenants(scene)
-    return [_graded(finding, scene, shared, dropped) for finding in findings]
+    ladder = _Ladder(
+        scene=scene,
+        entered=_entered(scene.attempts),
+        shared=_shared_addresses(findings, scene.settings.severity.high_tenants),
+        tenfold=_tenfold_tenants(scene),
+        dropped=_dropped_tenants(scene),
+    )
+    return [ladder.graded(finding) for finding in findings]
 
 
-def _graded(finding: Finding, scene: Scene, shared: set[str], dropped: set[TenantId]) -> Finding:
-    if finding.margin < 1:
-        return finding
-    limit = scene.settings.severity
-    hit = compromised(finding, scene.attempts)
-    severity = Severity.MEDIUM
-    users = max(len(finding.users), int(finding.observed.get("users", 0)))
-    if users >= limit.high_users or hit or shared & set(finding.addresses) or _tenfold(finding, scene):
-        severity = Severity.HIGH
-    if len(hit) >= limit.critical_compromised_users or finding.tenant_id in dropped:
-        severity = Severity.CRITICAL
-    observed = {**finding.observed, COMPROMISED: float(len(hit))}
-    return replace(finding, severity=severity, observed=observed, compromised=hit)
+@dataclass(frozen=True, slots=True)
+class _Ladder:
+    """What every finding's severity is read from, looked up once per scene."""
+
+    scene: Scene
+    entered: Entered
+    shared: set[str]
+    tenfold: set[TenantId]
+    dropped: set[TenantId]
+
+    def graded(self, finding: Finding) -> Finding:
+        if finding.margin < 1:
+            return finding
+        limit, tenant = self.scene.settings.severity, finding.tenant_id
+        hit = tuple(sorted({user for ip in finding.addresses for user in self.entered.get((tenant, ip), ())}))
+        severity = Severity.MEDIUM
+        users = max(len(finding.users), int(finding.observed.get("users", 0)))
+        spread = users >= limit.high_users or not self.shared.isdisjoint(finding.addresses)
+        if spread or hit or tenant in self.tenfold:
+            severity = Severity.HIGH
+        if len(hit) >= limit.critical_compromised_users or tenant in self.dropped:
+            severity = Severity.CRITICAL
+        observed = {**finding.observed, COMPROMISED: float(len(hit))}
+        return replace(finding, severity=severity, observed=observed, compromised=hit)
 
 
-def compromised(finding: Finding, attempts: pd.DataFrame) -> tuple[str, ...]:
-    """Users who logged in from one of the finding's addresses after that address had failed."""
-    rows = attempts[
-        (attempts["tenant_id"] == finding.tenant_id) & attempts["ip"].isin(finding.addresses) & ~attempts["trusted"]
-    ]
+def _entered(attempts: pd.DataFrame) -> Entered:
+    """Users who logged in from an address after it had failed, by tenant and address; trusted ones left out."""
+    rows = attempts[~attempts["trusted"].to_numpy(bool)]
     if rows.empty:
-        return ()
-    start = rows.groupby("ip")["first_fail"].min()
-    after = rows[rows["last_ok"] > rows["ip"].map(start)]
-    return tuple(sorted(after["user_id"].dropna().unique()))
+        return {}
+    start = rows.groupby(["tenant_id", "ip"])["first_fail"].transform("min")
+    after = rows[(rows["last_ok"] > start) & rows["user_id"].notna()]
+    found: Entered = {}
+    for tenant, address, user in zip(after["tenant_id"], after["ip"], after["user_id"], strict=True):
+        found.setdefault((tenant, address), set()).add(user)
+    return found
 
 
-def _tenfold(finding: Finding, scene: Scene) -> bool:
+def _tenfold_tenants(scene: Scene) -> set[TenantId]:
+    """Tenants with ten times the usual failures in 15 minutes, and not just a handful."""
     series = scene.frames.series
-    rows = series[(series["tenant_id"] == finding.tenant_id) & (series["type"] == "login_failed")]
+    rows = series[series["type"] == "login_failed"]
     least = (scene.settings.severity.high_baseline_factor * rows["base_15m"]).clip(
         lower=scene.settings.tenant_ratio.min_failures
     )
-    return bool((rows["n_15m"] >= least).any())
+    return {TenantId(str(tenant)) for tenant in rows.loc[rows["n_15m"] >= least, "tenant_id"]}
 
 
 def _shared_addresses(findings: list[Finding], tenants: int) -> set[str]:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from math import isfinite
 
 from spine.detect.detector import Detector
 from spine.detect.example import Attempts, frames
@@ -37,8 +36,7 @@ def find(scene: Scene) -> list[Finding]:
         found.append(
             sighting(
                 scene, NAME, rows, tenant=row.tenant_id, window=WINDOW, n=int(row.overflow_n),
-                observed={"failures": row.overflow_n, "users": row.users_60m}
-                | ({"seconds_per_try": pace} if isfinite(pace) else {}),  # JSON knows no infinity
+                observed={"failures": row.overflow_n, "users": row.users_60m, "seconds_per_try": pace},
                 threshold={"failures": limit.capacity_failures + 1, "users": limit.min_users,
                            "seconds_per_try": limit.machine_seconds},
                 margin=float(max(breadth, speed, floor)),

@@ -1,0 +1,78 @@
+"""A replay that leaves out still minutes opens and names exactly what one does that looks at every minute."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spine.ids import TenantId
+from spine.settings import Settings
+from spine.settings.detect import DetectSettings
+from tasks.backtesting import backtest, default_history_days
+from tasks.stillness import Stillness
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def logins(address: str, users: int, minutes: list[float], *, ok: bool = False) -> pd.DataFrame:
+    """One login at each of `minutes` after START, users taking turns."""
+    return pd.DataFrame(
+        {
+            "type": "login_succeeded" if ok else "login_failed",
+            "occurred_at": pd.to_datetime([START + timedelta(minutes=m) for m in minutes], utc=True),
+            "tenant_id": "t1",
+            "user_id": [f"u{k % users}" for k in range(len(minutes))],
+            "ip": address,
+        }
+    )
+
+
+def day() -> pd.DataFrame:
+    """Some hours: people who log in, one who mistypes, two attacks with quiet between them."""
+    random = np.random.default_rng(7)
+    people = [logins(f"198.51.100.{i}", 1, sorted(random.uniform(0, 420, 5)), ok=True) for i in range(8)]
+    mistypes = logins("203.0.113.5", 1, [30, 30.4, 31])
+    stuffing = logins("192.0.2.1", 30, list(np.linspace(60, 70, 60)))
+    fast = logins("192.0.2.2", 1, list(np.linspace(300, 300.3, 8)))
+    events = pd.concat([*people, mistypes, stuffing, fast], ignore_index=True)
+    return events.assign(id=[f"e{k:05d}" for k in range(len(events))])
+
+
+def test_leaving_out_still_minutes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = backtest(day(), Settings(), history_days=0)
+    monkeypatch.setattr(Stillness, "still", lambda self, now, ends: False)
+    thorough = backtest(day(), Settings(), history_days=0)
+    assert thorough.skipped == 0
+    assert quick.skipped > 200
+    for line in [*quick.lines, *thorough.lines]:
+        del line["evidence"]["detectors"]  # the strongest margins seen, which depend on when one looks
+    assert quick.lines == thorough.lines
+    assert ["192.0.2.1" in quick.lines[0]["evidence"]["addresses"], quick.lines[1]["evidence"]["addresses"]] == [
+        True,
+        ["192.0.2.2"],
+    ]
+
+
+def test_a_bucket_opens_at_the_event_and_not_before_it() -> None:
+    report = backtest(logins("192.0.2.2", 1, list(np.linspace(10.1, 10.4, 8))).assign(id=list("abcdefgh")), Settings())
+    (line,) = report.lines
+    opened = datetime.fromisoformat(line["opened_at"])
+    assert START + timedelta(minutes=10.1) < opened <= START + timedelta(minutes=11)
+
+
+def test_a_minute_moves_when_an_address_without_a_good_past_tries() -> None:
+    events = pd.concat(
+        [logins("198.51.100.1", 1, [1, 5], ok=True), logins("198.51.100.1", 1, [20]), logins("192.0.2.1", 1, [40.5])]
+    )
+    stillness = Stillness(events, DetectSettings(), START, 90)
+    moving = [m for m in range(1, 91) if not stillness.still(START + timedelta(minutes=m), {})]
+    assert moving == [41, 60]
+    late = {TenantId("t1"): START + timedelta(minutes=40)}
+    assert stillness.still(START + timedelta(minutes=39), late)
+    assert not stillness.still(START + timedelta(minutes=45), late)
+
+
+def test_a_short_file_is_judged_by_floors_from_its_first_event() -> None:
+    assert default_history_days(logins("192.0.2.1", 1, [0, 60 * 24 * 27])) == 0
+    assert default_history_days(logins("192.0.2.1", 1, [0, 60 * 24 * 29])) == 28
