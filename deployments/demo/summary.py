@@ -36,17 +36,14 @@ def show_figures(console: Console, scene: Scene, prefect_url: str, done: Sequenc
     if incident is None or approval is None or lease is None:
         return
     times = (
-        ("TTD", "to detect", incident["opened_at"] - incident["first_event_at"]),
-        ("TTA", "to acknowledge", approval["decided_at"] - incident["opened_at"]),
-        ("TTM", "to mitigate", lease["applied_at"] - incident["first_event_at"]),
-        ("TTR", "to resolve", incident["resolved_at"] - incident["first_event_at"]),
-    )
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row(
-        *(Text.assemble((f"{name} ", "bold cyan"), _seconds(took), (f"  {what}", "dim")) for name, what, took in times)
+        ("TTD", incident["opened_at"] - incident["first_event_at"]),
+        ("TTA", approval["decided_at"] - incident["opened_at"]),
+        ("TTM", lease["applied_at"] - incident["first_event_at"]),
+        ("TTR", incident["resolved_at"] - incident["first_event_at"]),
     )
     lines = Table.grid(padding=(0, 1))
-    lines.add_row(grid)
+    lines.add_row(Text("   ").join(Text.assemble((f"{name} ", "bold cyan"), _seconds(took)) for name, took in times))
+    lines.add_row(Text("time to detect, acknowledge, mitigate and resolve", style="dim"))
     lines.add_row(Text.assemble(("people  ", "bold cyan"), _experience(scene)))
     lines.add_row(Text.assemble(("run     ", "bold cyan"), f"{prefect_url}/runs/flow-run/{incident['flow_run_id']}"))
     lines.add_row(Text.assemble(("audit verify: ok", "bold green"), (f"  {done[-1].evidence}", "dim")))

@@ -27,7 +27,7 @@ def stages(scene: Scene, start_attack: Callable[[], Awaitable[None]], approve: A
 
     return [
         Stage(name="attack", title="An attack begins", check=watched(_attacked), seconds=20, begin=begin),
-        Stage(name="detected", title="It is detected", check=watched(_detected), seconds=60),
+        Stage(name="detected", title="It is detected", check=watched(_detected), seconds=45),
         Stage(name="incident", title="An incident has a plan", check=watched(_planned), seconds=30),
         Stage(name="prompt", title="Slack asks for a decision", check=watched(_asked), seconds=20),
         Stage(name="approved", title="A person approves", check=watched(_approved), seconds=patience),
