@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from spine.audit import AuditAction
-from spine.detect.episode import Cause, causes, identity, opening, over, quiet_end, recurrence
+from spine.detect.episode import UNATTENDED, Cause, causes, identity, opening, over, quiet_end, recurrence
 from spine.detect.summary import facts, merged
 from spine.finding import Finding
 from spine.ids import TenantId
@@ -42,6 +42,7 @@ __all__ = [
 ]  # fmt: skip
 
 ACTOR = "engine"
+_DOUBTED = "quiet_without_evidence_since"
 _KEPT = 1_000
 """Addresses kept in one receipt; the incident's summary keeps more."""
 
@@ -84,13 +85,19 @@ def settle(
     detect: DetectSettings,
     notify: NotifySettings,
 ) -> list[Incident]:
-    """End unattended incidents that have been quiet for long enough, as far as complete windows show."""
+    """End unattended incidents that have been quiet for long enough, as far as complete windows show.
+
+    Where the quiet time is over but no event has arrived since, the timeline says that once: missing data is no
+    recovery.
+    """
     recorder = _Recorder(connection, now, detect, notify, [])
-    return [
-        recorder.close(incident)
-        for incident in sorted(list_live(connection), key=lambda i: i.tenant_id)
-        if over(incident, watermarks.get(incident.tenant_id), detect.episode)
-    ]
+    ended = []
+    for incident in sorted(list_live(connection), key=lambda i: i.tenant_id):
+        if over(incident, watermarks.get(incident.tenant_id), detect.episode):
+            ended.append(recorder.close(incident))
+        elif incident.status in UNATTENDED and now >= quiet_end(incident, detect.episode):
+            recorder.doubt(incident, watermarks.get(incident.tenant_id))
+    return ended
 
 
 def restore(connection: Connection, now: datetime, *, detect: DetectSettings, notify: NotifySettings) -> list[Opening]:
@@ -186,6 +193,15 @@ class _Recorder:
         )  # fmt: skip
         self.tell(done, AuditAction.INCIDENT_CLOSED, Topic.INCIDENT_RESOLVED)
         return done
+
+    def doubt(self, incident: Incident, watermark: datetime | None) -> None:
+        if incident.summary.get(_DOUBTED) == incident.last_finding_at.isoformat():
+            return
+        since = f"no event has arrived since {watermark:%H:%M} UTC" if watermark else "no event has arrived at all"
+        told = f"Insufficient evidence: quiet, but {since}; it stays open until events show that it is over"
+        marked = {**incident.summary, _DOUBTED: incident.last_finding_at.isoformat()}
+        update(self.connection, incident.id, summary=marked)
+        self.note(incident, "insufficient_evidence", told)
 
     def weigh(self, incident: Incident, summary: dict[str, Any], **columns: object) -> Incident:
         """The incident with `summary`, and with what the running windows allow. One under way is never held."""

@@ -36,6 +36,8 @@ from tasks.stillness import Stillness
 MINUTE = timedelta(minutes=1)
 _LIMITS = EventLimits(max_age=timedelta(days=20 * 365))
 """The history is as old as it is."""
+_TOLD = ("class", "detectors", "addresses", "addresses_total", "users_total", "compromised_total")
+"""What a line tells of an incident's evidence."""
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "15s"}
 Progress = Callable[[int, int], None]
 
@@ -146,7 +148,7 @@ class _Replay:
         with self.database.system() as connection:
             for identity, (at, severity) in self.opened.items():
                 incident = incidents.get(connection, identity)
-                kept = {k: v for k, v in incident.summary.items() if k != "users"}
+                evidence = {name: incident.summary[name] for name in _TOLD}
                 self.report.lines.append(
                     {
                         "type": incident.kind.value,
@@ -154,7 +156,7 @@ class _Replay:
                         "opened_at": at.isoformat(),
                         "severity": severity.value,
                         "incident_id": str(identity),
-                        "evidence": kept,
+                        "evidence": evidence,
                     }
                 )
         self.report.lines.sort(key=lambda line: line["opened_at"])

@@ -128,7 +128,13 @@ def test_s23_a_past_window_evaluated_again_does_not_page_for_old_news(database: 
 def test_quiet_ends_an_unattended_incident_only_while_events_arrive(database: Database) -> None:
     attack(database, START)
     later = START + timedelta(hours=5)
-    assert tick(database, SETTINGS, later).ended == []  # silence proves nothing
+    for minute in (0, 1):
+        assert tick(database, SETTINGS, later + timedelta(minutes=minute)).ended == []  # silence proves nothing
+    (incident,) = all_incidents(database)
+    with database.system() as connection:
+        story = [line["kind"] for line in incidents.timeline(connection, incident.id)]
+    assert story == ["opened", "insufficient_evidence"]
+    later += timedelta(minutes=1)
     logins(database, later + timedelta(minutes=1), 3, address="198.51.100.1", ok=True)
     (ended,) = tick(database, SETTINGS, later + timedelta(minutes=1)).ended
     assert ended.status is IncidentStatus.RESOLVED
