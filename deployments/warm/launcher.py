@@ -17,15 +17,17 @@ def main() -> int:
     path, python, *arguments = sys.argv[1:]
     if len(arguments) < 2 or arguments[0] != "-m":
         os.execv(python, [python, *arguments])  # noqa: S606 - the interpreter itself
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        connection = socket.socket(socket.AF_UNIX)
         connection.connect(path)
-        return _run(connection, arguments[1], arguments[1:])
-    except OSError:
+        _ask(connection, arguments[1], arguments[1:])
+    except OSError:  # nothing was started; once it was, starting it again would run it twice
         os.execv(python, [python, *arguments])  # noqa: S606 - the interpreter itself
+    return _end(connection)
 
 
-def _run(connection: socket.socket, module: str, arguments: list[str]) -> int:
+def _ask(connection: socket.socket, module: str, arguments: list[str]) -> None:
+    """Send what to run, and pass on signals from here on."""
     request = {"environment": dict(os.environ), "folder": os.getcwd(), "module": module, "arguments": arguments}
     body = json.dumps(request).encode()
     streams = array.array("i", [0, 1, 2])
@@ -33,15 +35,23 @@ def _run(connection: socket.socket, module: str, arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: connection.send(bytes([received])))
     connection.sendall(body)
+
+
+def _end(connection: socket.socket) -> int:
+    """Wait for the end of the run, and end as it did."""
     answer = b""
     while len(answer) < 4:
-        part = connection.recv(4 - len(answer))
+        try:
+            part = connection.recv(4 - len(answer))
+        except OSError:
+            part = b""
         if not part:
             return 1  # the warm process died, and its runs with it
         answer += part
     code = int.from_bytes(answer, "big", signed=True)
-    if code < 0:  # end as the run did
-        signal.signal(-code, signal.SIG_DFL)
+    if code < 0:
+        if -code != signal.SIGKILL:  # which nobody can catch
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
