@@ -56,6 +56,7 @@ async def main() -> None:
     runner = Runner(
         name="opsspine",
         query_seconds=settings.prefect.query_seconds,
+        prefetch_seconds=0,  # a run fetched early holds its only slot, and those due before it are cancelled
         limit=settings.prefect.run_limit,
         pause_on_shutdown=False,
     )
