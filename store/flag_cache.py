@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from spine.clock import Clock, SystemClock
 from spine.flag import FlagSet
 from spine.ids import TenantId
-from store import flags
+from store import flag_epoch, flags
 from store.engine import SYSTEM_ROLE, Database, driver_url
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -43,6 +43,7 @@ class FlagCache:
             driver_url(database.url),
             isolation_level="AUTOCOMMIT",
             pool_size=5,
+            hide_parameters=True,
             connect_args={"application_name": "opsspine-flags", "options": f"-c role={SYSTEM_ROLE} -c timezone=UTC"},
         )
 
@@ -63,7 +64,7 @@ class FlagCache:
         for attempt in (1, 2):
             try:
                 with self._epochs.connect() as connection:
-                    return flags.epoch(connection, tenant)
+                    return flag_epoch.epoch(connection, tenant)
             except OperationalError as error:
                 if attempt == 2 or not error.connection_invalidated:
                     raise

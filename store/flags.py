@@ -1,4 +1,4 @@
-"""Flags in PostgreSQL: versioned bases that people edit, and the holds that leases put on top.
+"""Flags in PostgreSQL: versioned bases that people edit, seen with the holds that leases put on top.
 
 Every change is written with its audit entry and raises the tenant's epoch, in the caller's transaction.
 """
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import rfc8785
 from sqlalchemy import Connection, Row, text
@@ -22,6 +21,8 @@ from spine.flag.drift import drift
 from spine.ids import TenantId
 from spine.lease import Lease
 from store import audit
+from store.flag_epoch import raise_epoch
+from store.flag_holds import holds_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +72,6 @@ def effective_set(connection: Connection, tenant: TenantId, now: datetime) -> di
     return {key: flag.at(now) for key, flag in all_flags(connection, tenant).items()}
 
 
-def epoch(connection: Connection, tenant: TenantId) -> int:
-    """A number that rises with every change of the tenant's flags or holds."""
-    found: int | None = connection.execute(
-        text("select epoch from flag_epochs where tenant_id = :t"), {"t": tenant}
-    ).scalar_one_or_none()
-    return found or 0
-
-
 def put(
     connection: Connection,
     tenant: TenantId,
@@ -113,7 +106,7 @@ def put(
     if version is None:
         raise conflict(key, expected_version, seen + 1)  # somebody committed since we looked
     connection.execute(_REMEMBER, {**values, "version": version, "actor": actor, "reason": reason})
-    _raise_epoch(connection, tenant)
+    raise_epoch(connection, tenant)
     audit.append(
         connection, tenant, AuditAction.FLAG_CHANGED, actor=actor, at=at, subject=f"flag:{key}",
         before={"version": before.version, "definition": before.definition.stored()} if before else None,
@@ -163,67 +156,6 @@ def revert(
     )  # fmt: skip
 
 
-def hold(connection: Connection, tenant: TenantId, wanted: Hold, *, actor: str, incident: UUID, at: datetime) -> bool:
-    """Put a lease's hold on top of its flag; done again it changes nothing. True = it is new."""
-    new = connection.execute(
-        _HOLD,
-        {
-            "lease": wanted.lease_id, "t": tenant, "k": wanted.key, "variant": wanted.variant,
-            "condition": json.dumps(wanted.condition) if wanted.condition else None,
-            "metadata": json.dumps(dict(wanted.metadata)), "created": wanted.created_at, "expires": wanted.expires_at,
-        },
-    ).rowcount  # fmt: skip
-    if new:
-        _changed_by_lease(connection, tenant, wanted, actor=actor, incident=incident, at=at, held=True)
-    return bool(new)
-
-
-def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUID, at: datetime) -> bool:
-    """End a lease's hold; the flag is then what it would be without it. True = it was still there."""
-    row = connection.execute(
-        text(
-            "update flag_holds set released_at = :at where lease_id = :id and released_at is null"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
-        ),
-        {"at": at, "id": lease_id},
-    ).one_or_none()
-    if row is None:
-        return False
-    tenant = TenantId(row.tenant_id)
-    _changed_by_lease(connection, tenant, _hold(row), actor=actor, incident=incident, at=at, held=False)
-    return True
-
-
-def prolong(
-    connection: Connection, lease_id: UUID, until: datetime, *, actor: str, incident: UUID, at: datetime
-) -> bool:
-    """Let a lease's hold last until `until`; False = it has ended, or lasts as long already."""
-    row = connection.execute(
-        text(
-            "update flag_holds set expires_at = :until where lease_id = :id and released_at is null"
-            " and expires_at < :until"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
-        ),
-        {"until": until, "id": lease_id},
-    ).one_or_none()
-    if row is None:
-        return False
-    _changed_by_lease(connection, TenantId(row.tenant_id), _hold(row), actor=actor, incident=incident, at=at, held=True)
-    return True
-
-
-def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -> list[Hold]:
-    """Unreleased holds of the tenant (of one flag), lapsed ones included."""
-    rows = connection.execute(
-        text(
-            "select * from flag_holds where tenant_id = :t and released_at is null"
-            " and (cast(:k as text) is null or key = :k)"
-        ),
-        {"t": tenant, "k": key},
-    )
-    return [_hold(row) for row in rows]
-
-
 def drift_of(connection: Connection, lease: Lease) -> str | None:
     """What people changed by hand on the flag a lease holds, in words; None = nothing, or it holds no flag."""
     if not lease.pre_image or "flag" not in lease.pre_image:
@@ -246,35 +178,6 @@ _REMEMBER = text("""
     insert into flag_history(tenant_id, key, version, definition, actor, reason, at)
     values(:t, :k, :version, cast(:definition as jsonb), :actor, :reason, :at)
 """)
-_HOLD = text("""
-    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at)
-    values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires)
-    on conflict (lease_id) do nothing
-""")
-
-
-def _raise_epoch(connection: Connection, tenant: TenantId) -> None:
-    connection.execute(
-        text(
-            "insert into flag_epochs(tenant_id, epoch) values(:t, 1)"
-            " on conflict (tenant_id) do update set epoch = flag_epochs.epoch + 1"
-        ),
-        {"t": tenant},
-    )
-
-
-def _changed_by_lease(
-    connection: Connection, tenant: TenantId, changed: Hold, *, actor: str, incident: UUID, at: datetime, held: bool
-) -> None:
-    _raise_epoch(connection, tenant)
-    image = {
-        "lease": str(changed.lease_id), "variant": changed.variant, "condition": changed.condition,
-        "metadata": dict(changed.metadata), "expires_at": changed.expires_at.isoformat(),
-    }  # fmt: skip
-    audit.append(
-        connection, tenant, AuditAction.FLAG_CHANGED, actor=actor, at=at, subject=f"flag:{changed.key}",
-        incident_id=incident, before={"hold": None if held else image}, after={"hold": image if held else None},
-    )  # fmt: skip
 
 
 def _flags(rows: Sequence[Row[Any]], holds: Sequence[Hold]) -> dict[str, StoredFlag]:
@@ -296,11 +199,4 @@ def _with_holds(flag: StoredFlag, holds: Sequence[Hold]) -> StoredFlag:
     return StoredFlag(
         key=flag.key, version=flag.version, definition=flag.definition, purpose=flag.purpose, owner=flag.owner,
         updated_at=flag.updated_at, holds=tuple(h for h in holds if h.key == flag.key),
-    )  # fmt: skip
-
-
-def _hold(row: Row[Any]) -> Hold:
-    return Hold(
-        lease_id=row.lease_id, key=row.key, variant=row.variant, condition=row.condition,
-        metadata=row.metadata, created_at=row.created_at, expires_at=row.expires_at,
     )  # fmt: skip

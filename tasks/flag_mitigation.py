@@ -13,7 +13,7 @@ from spine.flag import Evaluation, FlagSet, Hold
 from spine.flag.hold import Scalar
 from spine.flag.network import targets_condition
 from spine.lease import Lease
-from store import flags
+from store import flag_holds, flags
 from tasks.mitigation import Observation
 
 P = TypeVar("P", bound=ActionParams)
@@ -49,11 +49,11 @@ class FlagMitigation(Generic[P]):
             created_at=now,
             expires_at=lease.expires_at,
         )
-        flags.hold(connection, lease.tenant_id, wanted, actor=actor, incident=lease.incident_id, at=now)
+        flag_holds.hold(connection, lease.tenant_id, wanted, actor=actor, incident=lease.incident_id, at=now)
 
     def revert(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
         """Take the hold off; the base is untouched and other holds stay."""
-        flags.release(connection, lease.id, actor=actor, incident=lease.incident_id, at=now)
+        flag_holds.release(connection, lease.id, actor=actor, incident=lease.incident_id, at=now)
 
     def read_back(self, connection: Connection, lease: Lease, *, now: datetime) -> Observation:
         """Evaluate the stored flag as an application of the tenant would, one address per target."""

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from spine.ids import IncidentId
 from spine.lease import Lease, LeaseState
-from store import flags, incidents, leases
+from store import flag_holds, incidents, leases
 from store.engine import Database
 from tasks.leasing.ports import Ports
 
@@ -35,7 +35,7 @@ def _extend(connection: Connection, lease: Lease, now: datetime, ports: Ports, a
     if until <= lease.expires_at or lease.expires_at <= now:
         return None
     longer = leases.prolong(connection, lease, until)
-    flags.prolong(connection, lease.id, until, actor=actor, incident=lease.incident_id, at=now)
+    flag_holds.prolong(connection, lease.id, until, actor=actor, incident=lease.incident_id, at=now)
     summary = f"{lease.action_key} lasts until {until:%H:%M:%S} UTC"
     found = incidents.get(connection, lease.incident_id)
     incidents.append_timeline(connection, found, now, "mitigation.extended", actor, summary, {"lease": str(lease.id)})

@@ -7,10 +7,10 @@ from tasks.leasing import extend_incident, revert_lease
 
 
 def _end_of_hold(ledger: Any) -> Any:
-    from store import flags
+    from store import flag_holds
 
     with ledger.database.system() as connection:
-        (hold,) = flags.holds_of(connection, ledger.tenant)
+        (hold,) = flag_holds.holds_of(connection, ledger.tenant)
     return hold.expires_at
 
 

@@ -1,0 +1,106 @@
+"""What leases hold on top of flags: put there, prolonged, released; never an edit of the base.
+
+Every change is written with its audit entry and raises the tenant's epoch, in the caller's transaction.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from spine.audit import AuditAction
+from spine.flag import Hold
+from spine.ids import TenantId
+from store import audit
+from store.flag_epoch import raise_epoch
+
+
+def hold(connection: Connection, tenant: TenantId, wanted: Hold, *, actor: str, incident: UUID, at: datetime) -> bool:
+    """Put a lease's hold on top of its flag; done again it changes nothing. True = it is new."""
+    new = connection.execute(
+        _HOLD,
+        {
+            "lease": wanted.lease_id, "t": tenant, "k": wanted.key, "variant": wanted.variant,
+            "condition": json.dumps(wanted.condition) if wanted.condition else None,
+            "metadata": json.dumps(dict(wanted.metadata)), "created": wanted.created_at, "expires": wanted.expires_at,
+        },
+    ).rowcount  # fmt: skip
+    if new:
+        _changed_by_lease(connection, tenant, wanted, actor=actor, incident=incident, at=at, held=True)
+    return bool(new)
+
+
+def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUID, at: datetime) -> bool:
+    """End a lease's hold; the flag is then what it would be without it. True = it was still there."""
+    row = connection.execute(
+        text(
+            "update flag_holds set released_at = :at where lease_id = :id and released_at is null"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
+        ),
+        {"at": at, "id": lease_id},
+    ).one_or_none()
+    if row is None:
+        return False
+    tenant = TenantId(row.tenant_id)
+    _changed_by_lease(connection, tenant, _hold(row), actor=actor, incident=incident, at=at, held=False)
+    return True
+
+
+def prolong(
+    connection: Connection, lease_id: UUID, until: datetime, *, actor: str, incident: UUID, at: datetime
+) -> bool:
+    """Let a lease's hold last until `until`; False = it has ended, or lasts as long already."""
+    row = connection.execute(
+        text(
+            "update flag_holds set expires_at = :until where lease_id = :id and released_at is null"
+            " and expires_at < :until"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
+        ),
+        {"until": until, "id": lease_id},
+    ).one_or_none()
+    if row is None:
+        return False
+    _changed_by_lease(connection, TenantId(row.tenant_id), _hold(row), actor=actor, incident=incident, at=at, held=True)
+    return True
+
+
+def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -> list[Hold]:
+    """Unreleased holds of the tenant (of one flag), lapsed ones included."""
+    rows = connection.execute(
+        text(
+            "select * from flag_holds where tenant_id = :t and released_at is null"
+            " and (cast(:k as text) is null or key = :k)"
+        ),
+        {"t": tenant, "k": key},
+    )
+    return [_hold(row) for row in rows]
+
+
+_HOLD = text("""
+    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at)
+    values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires)
+    on conflict (lease_id) do nothing
+""")
+
+
+def _changed_by_lease(
+    connection: Connection, tenant: TenantId, changed: Hold, *, actor: str, incident: UUID, at: datetime, held: bool
+) -> None:
+    raise_epoch(connection, tenant)
+    image = {
+        "lease": str(changed.lease_id), "variant": changed.variant, "condition": changed.condition,
+        "metadata": dict(changed.metadata), "expires_at": changed.expires_at.isoformat(),
+    }  # fmt: skip
+    audit.append(
+        connection, tenant, AuditAction.FLAG_CHANGED, actor=actor, at=at, subject=f"flag:{changed.key}",
+        incident_id=incident, before={"hold": None if held else image}, after={"hold": image if held else None},
+    )  # fmt: skip
+
+
+def _hold(row: Row[Any]) -> Hold:
+    return Hold(
+        lease_id=row.lease_id, key=row.key, variant=row.variant, condition=row.condition,
+        metadata=row.metadata, created_at=row.created_at, expires_at=row.expires_at,
+    )  # fmt: skip
