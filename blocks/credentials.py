@@ -1,6 +1,6 @@
 """Typed blocks: credentials kept in Prefect, encrypted there, and the clients made from them.
 
-Each mirrors one group of the settings. `blocks/overlay.py` puts saved blocks over the environment's settings.
+Each mirrors one group of the settings, name by name. `blocks/overlay.py` puts saved ones over the environment.
 """
 
 import smtplib
@@ -12,8 +12,6 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from slack_sdk import WebClient
 from standardwebhooks import Webhook
-
-from spine.settings import SlackSettings, SmtpSettings, WebhookSettings
 
 NAME = "opsspine"
 """The name under which the spine looks for its blocks."""
@@ -43,10 +41,6 @@ class SpineSlack(Block):
     channel: str = Field(default="#auth-ops", description="Where prompts are posted.")
     base_url: str = Field(default="https://slack.com", description="Slack's own; another one for tests.")
 
-    def settings(self) -> SlackSettings:
-        """As a group of settings."""
-        return SlackSettings(**{name: getattr(self, name) for name in SlackSettings.model_fields})
-
     def client(self) -> WebClient:
         """A client of the Web API."""
         return WebClient(token=self.bot_token.get_secret_value(), base_url=f"{self.base_url.rstrip('/')}/api/")
@@ -63,10 +57,6 @@ class SpineSmtp(Block):
     password: SecretStr | None = Field(default=None, description="Of that user.")
     starttls: bool = Field(default=True, description="Encrypt before logging in.")
     sender: str = Field(default="opsspine@localhost", description="The From address.")
-
-    def settings(self) -> SmtpSettings:
-        """As a group of settings."""
-        return SmtpSettings(**{name: getattr(self, name) for name in SmtpSettings.model_fields})
 
     def connect(self) -> smtplib.SMTP:
         """An open session, encrypted and logged in as configured; close it after use."""
@@ -86,10 +76,6 @@ class SpineWebhook(Block):
     url: str = Field(description="Gets CloudEvents as JSON by POST.")
     secret: SecretStr = Field(description="whsec_…, the shared secret of Standard Webhooks.")
     timeout_seconds: float = Field(default=10, gt=0, description="Per delivery.")
-
-    def settings(self) -> WebhookSettings:
-        """As a group of settings."""
-        return WebhookSettings(**{name: getattr(self, name) for name in WebhookSettings.model_fields})
 
     def signer(self) -> Webhook:
         """Signs and verifies payloads."""

@@ -10,7 +10,6 @@ import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.states import Crashed
 
 from spine.errors import Transient
 
@@ -40,16 +39,22 @@ async def start_run(
 ) -> UUID:
     """Start a run of `deployment` ("flow/name"); the same key starts it once, whoever asks and how often.
 
+    A run that has ended under this key without taking its work is followed by another one, again just once.
+
     Raises:
         Transient: the orchestrator could not be reached, or does not know the deployment yet.
     """
     try:
         async with get_client() as client:
             found = await client.read_deployment_by_name(deployment)
-            run = await client.create_flow_run_from_deployment(
-                found.id, parameters=dict(parameters), idempotency_key=idempotency_key, tags=tags
-            )
-            return run.id
+            key = idempotency_key
+            while True:
+                run = await client.create_flow_run_from_deployment(
+                    found.id, parameters=dict(parameters), idempotency_key=key, tags=tags
+                )
+                if run.state is None or not run.state.is_final():
+                    return run.id
+                key = f"{idempotency_key}:{run.id}"
     except (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound) as error:
         raise Transient(f"could not start {deployment}: {error}; reconcile will try again") from error
 
@@ -76,12 +81,6 @@ async def run_state(run_id: UUID) -> RunState | None:
     """How the run stands; None: the orchestrator does not know it."""
     async with get_client() as client:
         return await _state(client, run_id)
-
-
-async def mark_crashed(run_id: UUID, message: str) -> None:
-    """Tell the orchestrator that the process of this run is gone."""
-    async with get_client() as client:
-        await client.set_flow_run_state(run_id, Crashed(message=message), force=True)
 
 
 async def forget_input(run_id: UUID, key: str) -> None:

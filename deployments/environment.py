@@ -43,6 +43,7 @@ def child_environment(settings: Settings, database_url: str, prefect_database_ur
         "PREFECT_API_URL": settings.prefect.url,
         "PREFECT_SERVER_API_HOST": settings.prefect.host,
         "PREFECT_SERVER_API_PORT": str(settings.prefect.port),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect.ui_url,  # no page but its own may call it
         "PREFECT_UI_API_URL": settings.prefect.url,
         "PREFECT_API_DATABASE_CONNECTION_URL": asyncpg_url(prefect_database_url),
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",

@@ -11,7 +11,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from deployments.instance import READY_FILE
-from deployments.warm.install import warm_start
+from deployments.warm.install import WarmStart
 from flows import respond
 from flows.context import database, database_url
 from flows.detect import detect
@@ -20,7 +20,7 @@ from flows.retain import retain
 from spine.ids import NO_TENANT, derive
 from spine.settings import Settings
 from store.liveness import first_alive
-from tasks.stranded import clear_stranded
+from tasks.stranded import TAG, clear_stranded
 
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW, grace_period_seconds=60
@@ -33,16 +33,16 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
     module = EntrypointType.MODULE_PATH
     scheduled = [
         await verb.ato_deployment(
-            "schedule", interval=every, concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=["schedule"]
+            "schedule", interval=every, concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=[TAG, "schedule"]
         )
         for verb, every in ((detect, interval), (reconcile, interval), (retain, timedelta(hours=1)))
     ]
     manual = [  # one at a time, too: an overflow asks for a detection every few seconds while an attack lasts
-        await verb.ato_deployment("now", concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=["manual"])
+        await verb.ato_deployment("now", concurrency_limit=_ONE_AT_A_TIME, entrypoint_type=module, tags=[TAG, "manual"])
         for verb in (detect, reconcile)
     ]
     runbooks = [
-        await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=["runbook"])
+        await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=[TAG, "runbook"])
         for verb in respond.FLOWS.values()
     ]
     return [*scheduled, *manual, *runbooks]
@@ -51,7 +51,7 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
 async def main() -> None:
     """Wait for the server, register, tell the supervisor, and run until ended."""
     settings = Settings()
-    warm = warm_start(settings.data_dir)
+    warm = WarmStart(settings.data_dir)
     await _server(settings.prefect.url)
     runner = Runner(
         name="opsspine",
@@ -63,11 +63,15 @@ async def main() -> None:
     for deployment in await deployments(settings):
         await runner.aadd_deployment(deployment)
     await warm.ready()
-    sys.executable = warm.program  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0004
+    sys.executable = str(
+        warm.program
+    )  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0004
     with first_alive(database_url(), derive("runner", NO_TENANT)) as alone:
         await clear_stranded(database(), nobody_starts_runs=alone)
         (settings.data_dir / READY_FILE).touch()
+        keeping = asyncio.create_task(warm.keep())
         await runner.start()
+        keeping.cancel()
 
 
 async def _server(url: str) -> None:

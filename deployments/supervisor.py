@@ -48,13 +48,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         self._claim_folder()
-        try:
-            with self._postgres() as (ours, prefects):
+        with self._postgres() as (ours, prefects):
+            try:
                 self._start(ours, prefects)
                 while not self._stop.wait(0.5):
                     self._watch()
-        finally:
-            self._stop_all()
+            finally:  # while their database still answers
+                self._stop_all()
 
     def _claim_folder(self) -> None:
         folder = self.settings.data_dir
@@ -144,8 +144,7 @@ class Supervisor:
         fresh.replace(file)
 
     def _watch(self) -> None:
-        if self.postgres is not None and self.postgres.revive():
-            print("PostgreSQL had ended and was started again", flush=True)
+        self._watch_postgres()
         changed = False
         for child in self.children:
             if news := child.watch():
@@ -155,6 +154,13 @@ class Supervisor:
         if changed and file.exists():
             state = json.loads(file.read_text())
             self._write_state(state["database_url"])
+
+    def _watch_postgres(self) -> None:
+        try:
+            if self.postgres is not None and self.postgres.revive():
+                print("PostgreSQL had ended and was started again", flush=True)
+        except (OpsSpineError, OSError) as error:  # tried again at the next look
+            print(f"PostgreSQL has ended and does not start: {error}", file=sys.stderr, flush=True)
 
     def _stop_all(self) -> None:
         (self.settings.data_dir / STATE_FILE).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from blocks.orchestrator import start_run
 from flows.context import database, living, settings
 from runbooks.engine.name import deployment_of
 from spine.errors import Transient
+from store.heartbeats import beats
 from tasks.detecting import TickResult, tick
 
 
@@ -20,10 +21,17 @@ def _name() -> str:
     return f"detect {datetime.now(UTC):%H:%M:%S}"
 
 
-def stale(scheduled: datetime, now: datetime) -> bool:
-    """True when a run was due so long ago that it is catch-up after downtime: newer ones see all it would see."""
+def stale(component: str, scheduled: datetime | None, now: datetime) -> bool:
+    """True when a run is catch-up after downtime: due long ago, and a newer one has done its work already.
+
+    Being late is not enough: on a machine so busy that every run is late, each would leave the work to the next.
+    """
     limit = timedelta(seconds=settings().detect.interval_seconds * settings().detect.stale_after_intervals)
-    return now - scheduled > limit
+    if scheduled is None or now - scheduled <= limit:
+        return False
+    with database().system() as connection:
+        last = beats(connection).get(component)
+    return last is not None and last[0] > scheduled
 
 
 @flow(name="detect", flow_run_name=_name, log_prints=False)
@@ -34,9 +42,8 @@ async def detect() -> State[None]:
     that two schedulers, or a retry, start it once.
     """
     now = datetime.now(UTC)
-    scheduled = flow_run.scheduled_start_time
-    if scheduled is not None and stale(scheduled, now):
-        return Completed(message=f"stale: was due {scheduled:%H:%M:%S}, a newer run covers it")
+    if stale("detect", flow_run.scheduled_start_time, now):
+        return Completed(message="stale: a newer run has seen all this one would")
     with living():
         result = tick(database(), settings(), now)
         await _start_runbooks(result)

@@ -28,9 +28,8 @@ def _deployment(incident: Incident) -> str | None:
 async def reconcile() -> State[None]:
     """One round; a late scheduled run does nothing, for a newer one covers it."""
     now = datetime.now(UTC)
-    scheduled = flow_run.scheduled_start_time
-    if scheduled is not None and stale(scheduled, now):
-        return Completed(message=f"stale: was due {scheduled:%H:%M:%S}, a newer run covers it")
+    if stale("reconcile", flow_run.scheduled_start_time, now):
+        return Completed(message="stale: a newer run has done all this one would")
     with living():
         done = await reconcile_once(database(), settings(), _deployment, now)
     for problem in done.problems:

@@ -20,7 +20,7 @@ from gateway.nudge import Debounced
 from gateway.refusal import Refusals
 from spine.clock import Clock, SystemClock
 from spine.ids import mint
-from spine.settings import Settings
+from spine.settings import GatewaySettings, Settings
 from store.engine import Database
 from store.listen import CAUGHT_UP, notices
 
@@ -77,7 +77,12 @@ def create_app(
     app.include_router(ofrep.create_router(database, clock=context.clock))
     if settings.slack.bot_token is not None and settings.slack.signing_secret is not None:
         app.include_router(slack.create_router(context, settings.slack))
-    limits = settings.gateway
+    _wrap(app, settings.gateway)
+    return app
+
+
+def _wrap(app: FastAPI, limits: GatewaySettings) -> None:
+    """What every request passes, the last one added first: its id, its line in the log, its size."""
     app.add_middleware(BodyLimit, usual=limits.max_body_bytes, ingest=limits.max_ingest_bytes)
     app.add_middleware(_AccessLog)
     app.add_middleware(
@@ -85,7 +90,6 @@ def create_app(
         generator=lambda: str(mint()),
         validator=lambda text: _REQUEST_ID.match(text) is not None,
     )
-    return app
 
 
 @contextlib.asynccontextmanager

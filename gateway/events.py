@@ -115,6 +115,8 @@ def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: s
         parsed = parse_event(named, now=now, tenant=key.tenant_id)
         if isinstance(parsed, Rejection):
             batch.reject(index, parsed)
+        elif parsed.synthetic or parsed.drill_id is not None:
+            batch.reject(index, Rejection(Reason.NOT_A_DRILL, "an application's key cannot mark events as a drill"))
         else:
             batch.events.append(parsed)
     return batch

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.context import Context
 from gateway.problem import Problem
 from gateway.slack_view import step_up_view
-from spine.approval import ApprovalStatus, Code, Outcome, Vote
+from spine.approval import Code, Outcome, Vote
 from spine.person import PersonRef
 from spine.prompt import APPROVE, CODE, DENY, REASON, STEP_UP
 from spine.settings import SlackSettings
@@ -31,6 +31,8 @@ from store.standing import standing
 _log = structlog.get_logger(__name__)
 _CALL_SECONDS = 2
 """Slack shows the user an error after three."""
+_SETTLED = (Code.DECIDED, Code.EXPIRED, Code.VOID)
+"""What came of a click that the waiting run must hear of."""
 _LATE_TRIGGERS = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
 _TOO_LATE = "Slack took too long to open the form. Click again."
 _SLACK_AWAY = "The form could not be opened. Click again, or: opsspine approvals approve {}"
@@ -137,7 +139,7 @@ class _Desk:
             totp=totp, settings=context.settings, now=context.clock.now(),
         )  # fmt: skip
         _log.info("vote", approval=approval[:64], vote=vote, code=outcome.code.value, status=outcome.status.value)
-        if outcome.approval is not None and outcome.status is not ApprovalStatus.PENDING:
+        if outcome.approval is not None and outcome.code in _SETTLED:
             self._later(context.wake(outcome.approval.id), "the waiting run could not be woken; a sweep will")
         return outcome
 

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     TOO_OLD = "too_old"
     BAD_IP = "bad_ip"
     WRONG_TENANT = "wrong_tenant"
+    NOT_A_DRILL = "not_a_drill"
+    """Marked as synthetic by somebody who may not: a real event must not hide as a drill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

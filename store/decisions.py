@@ -15,7 +15,7 @@ def save(connection: Connection, decision: Decision) -> int:
     Saving the same decision again changes nothing. The incident's row is locked, so that two runs number one
     after the other.
     """
-    connection.execute(text("select 1 from incidents where id = :i for update"), {"i": decision.incident_id})
+    connection.execute(text("select 1 from incidents where id = :i for no key update"), {"i": decision.incident_id})
     known = connection.execute(
         text("select seq from decisions where id = :id"), {"id": decision.decision_id}
     ).scalar_one_or_none()
@@ -50,10 +50,11 @@ def current(connection: Connection, incident_id: UUID) -> Decision | None:
     )
 
 
-def count(connection: Connection, incident_id: UUID) -> int:
-    """How many decisions were made on the incident, the current one included."""
+def acting(connection: Connection, incident_id: UUID) -> int:
+    """How many decisions to act were made on the incident, the current one included."""
     found: int = connection.execute(
-        text("select count(*) from decisions where incident_id = :id"), {"id": incident_id}
+        text("select count(*) from decisions where incident_id = :id and verb in ('MITIGATE', 'CONTAIN')"),
+        {"id": incident_id},
     ).scalar_one()
     return found
 

@@ -48,9 +48,7 @@ class EmbeddedPostgres:
         with self._starting():
             fcntl.flock(self._handle, fcntl.LOCK_SH)
             self._init()
-            if self._running() is None:
-                self._spawn()
-            self._await_ready()
+            self._run_until_ready()
         return self
 
     def stop(self) -> None:
@@ -74,8 +72,7 @@ class EmbeddedPostgres:
         with self._starting():
             if self._running() is not None:
                 return False
-            self._spawn()
-            self._await_ready()
+            self._run_until_ready()
         return True
 
     def __enter__(self) -> "EmbeddedPostgres":
@@ -183,10 +180,11 @@ class EmbeddedPostgres:
         if done.returncode:
             raise Broken(f"{program} failed with exit code {done.returncode}:\n{done.stdout}")
 
-    def _spawn(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", self.port or 0))
-            self.port = free.getsockname()[1]
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        if not self.port:  # once chosen it is kept: clients find a revived server where the old one was
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -198,18 +196,24 @@ class EmbeddedPostgres:
         }
         arguments = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         with open(self.folder / "postgres.log", "ab") as log:
-            subprocess.Popen(
+            return subprocess.Popen(
                 [str(self.bin / "postgres"), "-D", str(self.data), *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 cwd=self.folder, env=_environment(), **self._drop_root(),
             )  # fmt: skip
 
-    def _await_ready(self) -> None:
-        until = time.monotonic() + _START_SECONDS
+    def _run_until_ready(self) -> None:
+        """Start the server if none runs, and again if it gives up: what a killed one left behind takes a moment to
+        end, and until then the folder is not free."""
+        until, server = time.monotonic() + _START_SECONDS, None
         while time.monotonic() < until:
-            if (state := self._running()) and state[2] == "ready":
+            state = self._running()
+            if state and state[2] == "ready":
                 self.port = state[1]
                 return
+            if state is None and (server is None or server.poll() is not None):
+                time.sleep(0.2 if server else 0)
+                server = self._spawn()
             time.sleep(0.01)
         tail = (self.folder / "postgres.log").read_text(errors="replace")[-2000:]
         raise Broken(f"PostgreSQL was not ready after {_START_SECONDS} s. The end of its log:\n{tail}")

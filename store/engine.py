@@ -34,6 +34,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=10,
             pool_pre_ping=True,
+            hide_parameters=True,  # they may bear secrets, and errors end up in logs and in Prefect
             connect_args={"application_name": application, "options": "-c timezone=UTC -c jit=off"},
         )
 

@@ -33,7 +33,7 @@ def get(connection: Connection, incident_id: UUID, *, lock: bool = False) -> Inc
     Raises:
         Refused: there is none with this id that this role may see.
     """
-    query = f"select {_COLUMNS} from incidents where id = :id" + (" for update" if lock else "")
+    query = f"select {_COLUMNS} from incidents where id = :id" + (" for no key update" if lock else "")
     row = connection.execute(text(query), {"id": incident_id}).one_or_none()
     if row is None:
         raise Refused("incident.unknown", f"There is no incident {incident_id}. `opsspine incidents list` shows all.")
@@ -54,7 +54,7 @@ def list_recent(connection: Connection, limit: int = 50) -> list[Incident]:
 
 def live_of(connection: Connection, cause: Cause) -> Incident | None:
     """The live incident of a cause, locked, or None."""
-    query = f"select {_COLUMNS} from incidents where {_CAUSE} and status <> 'resolved' for update"
+    query = f"select {_COLUMNS} from incidents where {_CAUSE} and status <> 'resolved' for no key update"
     row = connection.execute(text(query), _cause(cause)).one_or_none()
     return _incident(row) if row else None
 

@@ -93,11 +93,19 @@ def settle(
     recorder = _Recorder(connection, now, detect, notify, [])
     ended = []
     for incident in sorted(list_live(connection), key=lambda i: i.tenant_id):
+        if _holds(connection, incident):
+            continue
         if over(incident, watermarks.get(incident.tenant_id), detect.episode):
             ended.append(recorder.close(incident))
         elif incident.status in UNATTENDED and now >= quiet_end(incident, detect.episode):
             recorder.doubt(incident, watermarks.get(incident.tenant_id))
     return ended
+
+
+def _holds(connection: Connection, incident: Incident) -> bool:
+    """True while a lease of the incident may have an effect in the world."""
+    query = "select exists(select from leases where incident_id = :id and state <> 'reverted' and ttl_seconds is not null)"
+    return bool(connection.execute(text(query), {"id": incident.id}).scalar_one())
 
 
 def restore(connection: Connection, now: datetime, *, detect: DetectSettings, notify: NotifySettings) -> list[Opening]:

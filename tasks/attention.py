@@ -11,7 +11,7 @@ from spine.lease import LeaseState
 from store import approvals, decisions, leases
 from store.engine import Database
 from tasks.outdating import outdated
-from tasks.verifying import look
+from tasks.verifying import harmful, look
 
 _S = IncidentStatus
 _UNDER_WAY = frozenset({_S.OPEN, _S.AWAITING_APPROVAL, _S.MITIGATING, _S.VERIFYING, _S.ROLLING_BACK})
@@ -61,7 +61,9 @@ def _may_go_on(connection: Connection, database: Database, incident: Incident, n
         decision = decisions.current(connection, incident.id)
         return decision is not None and not look(database, decision, incident, now)[0].pending
     if incident.status is _S.MITIGATED:
-        return not _held(connection, incident)
+        decision = decisions.current(connection, incident.id)
+        hurts = decision is not None and harmful(database, decision, incident, now) is not None
+        return hurts or not _held(connection, incident)
     return True
 
 

@@ -15,7 +15,8 @@ def cancelled_by_hand(database: Database, settings: Settings, incident_id: Incid
     """Take back its questions and its leases, and hand the incident to people. The fence shuts the old run out."""
     because = "its run was cancelled"
     with database.system() as connection:
-        incidents.take(connection, incident_id, None)
+        # The cancelled run stays the incident's run: if this is interrupted, the next round finds it and goes on.
+        incidents.take(connection, incident_id, incidents.get(connection, incident_id, lock=True).flow_run_id)
         for approval in approvals.of_incident(connection, incident_id):
             if approval.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
                 approvals.void(connection, approval.id, because, now=now, settings=settings)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from spine.approval import Approval, ApprovalStatus
 from spine.errors import Broken
-from spine.ids import ApprovalId
+from spine.ids import ApprovalId, PersonId
 from spine.incident import IncidentStatus
 from spine.plan import Decision, Gate, Step
 from spine.settings import Settings
@@ -27,8 +29,9 @@ def open_gate(
     """The approval of `steps`, asked for once; while it is pending, `run` is the one to wake for its answer."""
     with database.system() as connection:
         approval = approvals.request(
-            connection, decision, gate=gate, steps=[s.order for s in steps], now=now, settings=settings
-        )
+            connection, decision, gate=gate, steps=[s.order for s in steps], now=now, settings=settings,
+            barred=_affected(connection, decision.incident_id),
+        )  # fmt: skip
         if approval.status is not ApprovalStatus.PENDING:
             return approval
         waiting = approvals.attach_run(connection, approval.id, run)
@@ -39,6 +42,12 @@ def open_gate(
                 summary=f"Waiting for approval ({gate.label}) until {approval.expires_at:%H:%M:%S} UTC",
             )  # fmt: skip
     return _must(waiting, approval.id)
+
+
+def _affected(connection: Connection, incident: UUID) -> set[PersonId]:
+    """People whose own account is under attack, as the diagnosis found."""
+    rows = [row for row in incidents.evidence_rows(connection, incident) if row["source"] == "diagnosis"]
+    return {PersonId(UUID(person)) for row in rows for person in row["body"].get("affected_people", ())}
 
 
 def settle_gate(database: Database, settings: Settings, approval: ApprovalId, now: datetime) -> Approval:

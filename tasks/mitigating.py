@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from spine.audit import AuditAction
 from spine.decision.recheck import recheck
 from spine.decision.rules import Rules
@@ -18,6 +20,8 @@ from tasks.leasing import apply_lease, intend_lease, ports_of
 from tasks.mitigations import actions
 from tasks.planning import flag_states
 from tasks.progress import ACTOR, escalate, move, owned
+
+_DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +83,28 @@ def _problems(
             connection, DecisionId(decision.decision_id), step.order, decision.plan_hash
         )
         state = flag_states(connection, incident.tenant_id)
+        missing = _unmet(connection, incident.id, decision, step)
+    if incident.synthetic:
+        return ["a drill acts on nothing"]
     problems = [] if granted else [f"nobody approved step {step.order}, and its gate is {step.gate.label}"]
     if stored is None or stored.plan_hash != decision.plan_hash:
         problems.append("the plan was replaced")
+    problems += [f"step {order}, which must come first, is not in force" for order in missing]
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
     fresh = read_case(database, incident, now)
     return problems + recheck(
         decision, step, fresh=fresh, actions=specs, rules=Rules.of(settings), flags=state, now=now
     )
+
+
+def _unmet(connection: Connection, incident: IncidentId, decision: Decision, step: Step) -> list[int]:
+    """Steps this one depends on that are not in force."""
+    done = {
+        held.step
+        for held in leases.of_incident(connection, incident)
+        if held.decision_id == decision.decision_id and held.state in (LeaseState.ACTIVE, LeaseState.VERIFIED)
+    }
+    return sorted(set(step.depends_on) - done)
 
 
 def _deny(
@@ -100,13 +118,23 @@ def _deny(
         if granted is not None:
             approvals.void(connection, granted.id, because, now=now, settings=settings)
         incidents.append_timeline(
-            connection, incident, now, "denied", ACTOR, f"{step.action_key} did not run: {because}"
-        )
+            connection, incident, now, _DENIED, ACTOR, f"{step.action_key} did not run: {because}",
+            {"decision": str(decision.decision_id), "step": step.order},
+        )  # fmt: skip
         audit.append(
             connection, incident.tenant_id, AuditAction.ACTION_DENIED, actor=ACTOR, at=now,
             subject=f"step:{step.order}:{step.action_key}", incident_id=incident.id, plan_hash=decision.plan_hash,
             outcome="denied", detail={"because": problems},
         )  # fmt: skip
+
+
+def denied_steps(connection: Connection, decision: Decision) -> set[int]:
+    """Steps of the plan that were refused at execution: once refused, a step does not run under this plan."""
+    return {
+        int(entry["detail"]["step"])
+        for entry in incidents.timeline(connection, decision.incident_id)
+        if entry["kind"] == _DENIED and entry["detail"].get("decision") == str(decision.decision_id)
+    }
 
 
 def finish_without_effect(

@@ -13,7 +13,7 @@ from spine.incident import Incident
 from spine.plan import Decision
 from spine.runbook import Runbook
 from spine.settings import Settings
-from store import audit, decisions, flags, incidents
+from store import audit, decisions, flags, incidents, people
 from store.engine import Database
 from tasks.casing import read_case
 from tasks.mitigations import actions
@@ -58,6 +58,13 @@ def flag_states(connection: Connection, tenant: TenantId) -> dict[str, FlagState
     }
 
 
+def _affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[str]:
+    """People of ours whose own account was attacked or broken into: they may not decide about it."""
+    attacked = case.logins.loc[case.logins["attack"], "user_id"].dropna().unique() if len(case.logins) else []
+    suspects = {str(user).lower() for user in (*attacked, *diagnosis.compromised_users)}
+    return sorted(str(person.id) for person in people.everybody(connection) if person.email in suspects)
+
+
 def _record(
     connection: Connection, incident: Incident, case: Case, diagnosis: Diagnosis, decision: Decision, now: datetime
 ) -> None:
@@ -69,6 +76,7 @@ def _record(
             "class": diagnosis.attack_class, "summary": diagnosis.summary, "confirmed_by": diagnosis.confirmed_by,
             "addresses": list(diagnosis.addresses[:1000]), "compromised": len(diagnosis.compromised_users),
             "missing": list(diagnosis.missing),
+            "affected_people": _affected(connection, case, diagnosis),
         },
     )  # fmt: skip
     incidents.append_timeline(connection, incident, now, "diagnosis", ACTOR, f"Diagnosed: {diagnosis.summary}")

@@ -12,18 +12,21 @@ from uuid import UUID
 
 from blocks.orchestrator import RunState, run_state, start_run, wake
 from spine.clock import SystemClock
-from spine.errors import OpsSpineError
 from spine.incident import Incident
 from spine.settings import Settings
 from store import approvals, heartbeats, incidents
 from store.engine import Database
+from store.retry import retrying
 from tasks.attention import Need, need
 from tasks.cancelling import cancelled_by_hand
 from tasks.leasing import Tended, ports_of, tend_leases
+from tasks.progress import escalate
 from tasks.relay import drain
 from tasks.stranded import clear_stranded
 
 _RELAY_SILENT = timedelta(seconds=60)
+_FAILED = "run.failed"
+_MOST_FAILED = 3
 T = TypeVar("T")
 DeploymentOf = Callable[[Incident], str | None]
 """The deployment that responds to an incident; None = no runbook knows its kind."""
@@ -56,21 +59,32 @@ async def reconcile_once(
 ) -> Reconciled:
     """One round over everything. A part that fails does not keep the others from being tried."""
     done = Reconciled()
-    with database.system() as connection:
-        done.expired = len(approvals.expire_due(connection, now, settings))
-    done.tended = await asyncio.to_thread(tend_leases, database, ports_of(settings))
+    done.expired = await _tried(done, asyncio.to_thread(_expire, database, settings, now)) or 0
+    done.tended = await _tried(done, asyncio.to_thread(_tend, database, settings)) or []
     done.problems += [t.error for t in done.tended if t.error]
     done.crashed = await _tried(done, clear_stranded(database)) or 0
-    await _wake_decided(database, done, now)
+    await _tried(done, _wake_decided(database, done, now))
     with database.system() as connection:
         live = incidents.list_live(connection)
     for incident in live:
         await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
     if _relay_silent(database, now):
-        done.delivered = await asyncio.to_thread(drain, database, settings, SystemClock())
+        done.delivered = await _tried(done, asyncio.to_thread(drain, database, settings, SystemClock())) or 0
     with database.system() as connection:
         heartbeats.beat(connection, "reconcile", now=now, detail={"problems": len(done.problems)})
     return done
+
+
+def _expire(database: Database, settings: Settings, now: datetime) -> int:
+    def transaction() -> int:
+        with database.system() as connection:
+            return len(approvals.expire_due(connection, now, settings))
+
+    return retrying(transaction)
+
+
+def _tend(database: Database, settings: Settings) -> list[Tended]:
+    return tend_leases(database, ports_of(settings))
 
 
 async def _wake_decided(database: Database, done: Reconciled, now: datetime) -> None:
@@ -109,17 +123,32 @@ async def _attend(
     elif wanted is Need.COMPENSATE:
         await asyncio.to_thread(cancelled_by_hand, database, settings, incident.id, now)
     elif wanted is Need.START:
+        if state is not None and state.kind == "FAILED" and _given_up(database, settings, incident, now):
+            return
         key = str(incident.id) if incident.fence == 0 else f"{incident.id}:{incident.fence}"
         tags = (f"tenant:{incident.tenant_id}", f"severity:{incident.severity.label}")
         parameters = {"incident_id": str(incident.id)}
         done.started.append(await start_run(deployment, parameters, idempotency_key=key, tags=tags))
 
 
+def _given_up(database: Database, settings: Settings, incident: Incident, now: datetime) -> bool:
+    """Count a failed run; after the third, what fails is no passing trouble: people take over. True = they do."""
+    with database.system() as connection:
+        found = incidents.get(connection, incident.id, lock=True)
+        failed: int = sum(entry["kind"] == _FAILED for entry in incidents.timeline(connection, found.id)) + 1
+        incidents.append_timeline(
+            connection, found, now, _FAILED, "engine", f"Its run failed, time {failed} of {_MOST_FAILED}"
+        )
+        if failed >= _MOST_FAILED:
+            escalate(connection, settings, found, f"its run failed {failed} times; Prefect UI shows why", now)
+    return failed >= _MOST_FAILED
+
+
 async def _tried(done: Reconciled, attempt: Awaitable[T]) -> T | None:
     try:
         return await attempt
-    except OpsSpineError as error:
-        done.problems.append(str(error))
+    except Exception as error:  # one part's trouble, of whatever kind, must not stop the others
+        done.problems.append(f"{type(error).__name__}: {error}")
         return None
 
 

@@ -20,6 +20,7 @@ from store.engine import Database
 from tasks.leasing import extend_incident, ports_of
 from tasks.progress import ACTOR, move, owned, tell
 
+_WATCHED = timedelta(hours=1)
 _IN_FORCE = (LeaseState.ACTIVE, LeaseState.VERIFIED)
 
 
@@ -42,11 +43,15 @@ def begin_verification(
     return due
 
 
-def look(database: Database, decision: Decision, incident: Incident, now: datetime) -> tuple[Verdict, list[Sample]]:
-    """The verdict at `now`, and the samples it rests on. Changes nothing."""
+def look(
+    database: Database, decision: Decision, incident: Incident, now: datetime, *, at_most: timedelta | None = None
+) -> tuple[Verdict, list[Sample]]:
+    """The verdict at `now`, and the samples it rests on: since the effect, `at_most` so far back. Changes nothing."""
     criteria = _criteria(decision)
     with database.system() as connection:
         applied_at = _since(connection, incident, now)
+        if at_most is not None:
+            applied_at = max(applied_at, now - at_most)
         logins = events.recent_logins(connection, incident.tenant_id, applied_at, now)
         users, addresses = known.known_before(
             connection, incident.tenant_id, incident.first_event_at,
@@ -79,12 +84,12 @@ def conclude(
     if verdict.pending:
         return verdict
     if verdict.outcome is Outcome.INCONCLUSIVE and _more_time(
-        database, settings, decision, incident, verdict, found, now
+        database, settings, decision, incident, verdict, found, fence, now
     ):
         return replace(verdict, pending=True)
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
-        last_plan = decisions.count(connection, incident_id) >= settings.decision.max_plans
+        last_plan = decisions.acting(connection, incident_id) >= settings.decision.max_plans
         _evidence(connection, incident, verdict, found, now)
         if verdict.outcome is Outcome.FIXED:
             _verified(connection, incident, verdict, now)
@@ -104,6 +109,32 @@ def conclude(
     return verdict
 
 
+def harmful(database: Database, decision: Decision, incident: Incident, now: datetime) -> Verdict | None:
+    """While what was verified is still in force: the verdict of the last hour if it hurts people, else None."""
+    verdict, _ = look(database, decision, incident, now, at_most=_WATCHED)
+    return verdict if verdict.outcome is Outcome.HARMFUL else None
+
+
+def stop_harm(
+    database: Database, settings: Settings, decision: Decision, incident_id: IncidentId, *, fence: int, now: datetime
+) -> bool:
+    """Guard V0 after verification: an incident whose mitigation came to hurt people is rolling back; True = it is."""
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+    verdict = harmful(database, decision, incident, now)
+    if verdict is None:
+        return False
+    with database.system() as connection:
+        incident = owned(connection, incident_id, fence)
+        move(connection, incident, IncidentStatus.ROLLING_BACK, at=now, summary=f"Rolling back: {verdict.because}")
+        audit.append(
+            connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
+            subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
+            outcome=verdict.outcome.value, after={"because": verdict.because, **verdict.numbers},
+        )  # fmt: skip
+    return True
+
+
 def _more_time(
     database: Database,
     settings: Settings,
@@ -111,6 +142,7 @@ def _more_time(
     incident: Incident,
     verdict: Verdict,
     found: list[Sample],
+    fence: int,
     now: datetime,
 ) -> bool:
     """The first time nothing can be said: look again from now on, with what is in force prolonged; True = so."""
@@ -118,12 +150,14 @@ def _more_time(
     with database.system() as connection:
         if _inconclusive(connection, incident):
             return False
+    extend_incident(database, incident.id, ports=ports_of(settings))  # again, if this is interrupted: within bounds
+    with database.system() as connection:
+        owned(connection, incident.id, fence)
         _evidence(connection, incident, verdict, found, now)
         incident_rows.update(
             connection, incident.id, verify_after=now + criteria.deadline + criteria.hold + criteria.window
         )
         incidents.append_timeline(connection, incident, now, "verification", ACTOR, f"Looking again: {verdict.because}")
-    extend_incident(database, incident.id, ports=ports_of(settings))
     return True
 
 

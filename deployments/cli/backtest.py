@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from deployments.cli.context import settings
-from deployments.cli.ingest import HISTORY, _format, _zone
+from deployments.cli.ingest import source_of
 from spine.errors import Refused
-from spine.event import EventLimits
-from spine.ids import tenant_id
-from store.source import FORMATS, Source
+from store.source import FORMATS
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +43,7 @@ def backtest(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its database is stopped, too
     console = Console()
-    source = Source(
-        path=file, format=_format(format), now=datetime.now(UTC), tenant=None if tenant is None else tenant_id(tenant),
-        year=year, timezone=_zone(timezone), limits=EventLimits(max_age=HISTORY),
-    )  # fmt: skip
+    source = source_of(file, format, tenant, year, timezone)
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip

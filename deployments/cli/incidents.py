@@ -1,5 +1,6 @@
 """`opsspine incidents …`: what is open, and one incident's whole story."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -7,11 +8,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.cli.context import database
+from deployments.cli.acting import acting
+from deployments.cli.context import database, settings
+from spine.ids import IncidentId
 from spine.incident import Incident
 from store import incidents as stored
 
-incidents = typer.Typer(help="Incidents: list, and show one with its evidence and timeline.", no_args_is_help=True)
+incidents = typer.Typer(
+    help="Incidents: list them, show one with its evidence and timeline, end one.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +68,25 @@ def show(incident: UUID) -> None:
     for line in story:
         timeline.add_row(f"{line['at']:%Y-%m-%d %H:%M:%S}", line["kind"], line["actor"], line["summary"])
     console.print(timeline)
+
+
+@incidents.command()
+def resolve(
+    incident: UUID,
+    as_: Annotated[str, typer.Option("--as", help="Your e-mail address.")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit trail.")],
+) -> None:
+    """End INCIDENT: take back what it holds, and close it. The next attack opens a new one."""
+    from tasks.closing import close_incident  # pandas: not for every command
+
+    current = settings()
+    opened = database(current)
+    with opened.system() as connection:
+        tenant = stored.get(connection, incident).tenant_id
+    actor = acting(opened, as_, tenant, f"incident:{incident}")
+    done = close_incident(opened, current, IncidentId(incident), actor=actor, reason=reason, now=datetime.now(UTC))
+    opened.close()
+    typer.echo(f"Incident {done.id} is {done.status.value}.")
 
 
 def _status(incident: Incident) -> str:

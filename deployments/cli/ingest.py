@@ -39,11 +39,7 @@ def ingest(
 ) -> None:
     """Read a file of events as it is. Doing it twice counts nothing twice."""
     console = Console()
-    now = datetime.now(UTC)
-    source = Source(
-        path=file, format=_format(format), now=now, tenant=None if tenant is None else tenant_id(tenant),
-        year=year, timezone=_zone(timezone), limits=EventLimits(max_age=HISTORY),
-    )  # fmt: skip
+    source = source_of(file, format, tenant, year, timezone)
     opened = database()
     try:
         report = _load(opened, source, console)
@@ -56,6 +52,18 @@ def ingest(
     if not report.accepted and not report.duplicate:
         console.print(f"Nothing in {file} was accepted as {format}; the reasons are above.", style="red")
         raise typer.Exit(1)
+
+
+def source_of(file: Path, format: str, tenant: str | None, year: int | None, timezone: str | None) -> Source:
+    """What the options of a command that reads events say.
+
+    Raises:
+        Refused: the tenant is malformed, or there is no such format or time zone.
+    """
+    return Source(
+        path=file, format=_format(format), now=datetime.now(UTC), tenant=None if tenant is None else tenant_id(tenant),
+        year=year, timezone=_zone(timezone), limits=EventLimits(max_age=HISTORY),
+    )  # fmt: skip
 
 
 def summary(report: IngestReport) -> Table:

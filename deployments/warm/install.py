@@ -5,48 +5,51 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from deployments.process import end_with_parent
 from deployments.warm import launcher
 
 _LONGEST_SOCKET_PATH = 100
-
-
 _READY_SECONDS = 30
+_LOOK_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True)
 class WarmStart:
-    """The warm process, and the program that stands in for the interpreter."""
+    """The warm process, and the program that stands in for the interpreter. Both end with this process."""
 
-    program: str
-    socket: Path
+    def __init__(self, folder: Path) -> None:
+        self._python = sys.executable
+        self._socket = folder / "warm.sock"
+        if len(str(self._socket)) > _LONGEST_SOCKET_PATH:
+            self._socket = Path(tempfile.mkdtemp(prefix="opsspine-")) / "warm.sock"
+        self.program = folder / "warm-python"
+        self.program.write_text(
+            f'#!/bin/sh\nexec "{self._python}" -IS "{Path(launcher.__file__)}" "{self._socket}" "{self._python}" "$@"\n'
+        )
+        self.program.chmod(0o700)
+        self._process = self._start()
 
     async def ready(self) -> None:
         """Return once it answers; after a while without, for runs then start cold, and that is no failure."""
         for _ in range(_READY_SECONDS * 20):
-            if self.socket.exists():
+            if self._socket.exists():
                 return
             await asyncio.sleep(0.05)
 
+    async def keep(self) -> NoReturn:
+        """Start it again whenever it has ended; until then runs start cold."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._process.poll() is not None:
+                self._process = self._start()
 
-def warm_start(folder: Path) -> WarmStart:
-    """Start the warm process; it ends with its parent, and the runs end with it."""
-    socket = folder / "warm.sock"
-    if len(str(socket)) > _LONGEST_SOCKET_PATH:
-        socket = Path(tempfile.mkdtemp(prefix="opsspine-")) / "warm.sock"
-    socket.unlink(missing_ok=True)
-    subprocess.Popen(
-        [sys.executable, "-m", "deployments.warm.server", str(socket)],
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # a fork needs a single thread
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - one thread
-    )
-    program = folder / "warm-python"
-    program.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -IS "{Path(launcher.__file__)}" "{socket}" "{sys.executable}" "$@"\n'
-    )
-    program.chmod(0o700)
-    return WarmStart(str(program), socket)
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._socket.unlink(missing_ok=True)
+        return subprocess.Popen(
+            [self._python, "-m", "deployments.warm.server", str(self._socket)],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # a fork needs a single thread
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - the runner forks nothing else in threads
+        )

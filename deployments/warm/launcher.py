@@ -32,9 +32,9 @@ def _ask(connection: socket.socket, module: str, arguments: list[str]) -> None:
     body = json.dumps(request).encode()
     streams = array.array("i", [0, 1, 2])
     connection.sendmsg([len(body).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+    connection.sendall(body)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: connection.send(bytes([received])))
-    connection.sendall(body)
 
 
 def _end(connection: socket.socket) -> int:

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from deployments.process import end_with_parent
 
 _STREAMS = 3
-_MOST = 1 << 20
+_MOST = 16 << 20
 
 
 def main(path: str) -> None:

@@ -21,14 +21,16 @@ from spine.lease import LeaseState
 from spine.plan import Decision, Gate, Step, Verb
 from spine.verdict import Outcome
 from store import leases
-from tasks.mitigating import finish_without_effect
+from tasks.mitigating import denied_steps, finish_without_effect
 from tasks.planning import plan_incident
 from tasks.progress import escalate, move, owned, resolve
-from tasks.verifying import begin_verification
+from tasks.verifying import begin_verification, stop_harm
 
+_PAUSE_SECONDS = 1.0
 _SHORT = timedelta(seconds=5)
 """A wait this short is slept through; a longer one suspends the run."""
 _ACTS = (Verb.MITIGATE, Verb.CONTAIN)
+_ACTED = (IncidentStatus.MITIGATED, IncidentStatus.ROLLING_BACK)
 
 
 async def respond(context: RunContext) -> str:
@@ -49,12 +51,12 @@ async def respond(context: RunContext) -> str:
         await show("plan", incident, plan_text(decision), "What is proposed, and why")
         if decision.decision not in _ACTS:
             return await _no_action(context, decision)
-        if context.incident().status is not IncidentStatus.ROLLING_BACK:
+        if context.incident().status not in _ACTED:
             approvals = await _act(context, decision)
-            if not _in_force(context) and context.incident().mitigated_at is None:
+            if not _in_force(context):
                 return await _nothing_in_force(context, approvals)
         if await _verified(context, decision):
-            return await _finish(context)
+            return await _finish(context, decision)
 
 
 @step("diagnose and decide")
@@ -88,15 +90,15 @@ def _groups(decision: Decision) -> Iterator[tuple[Gate, tuple[Step, ...]]]:
 
 
 def _done(context: RunContext, decision: Decision, steps: tuple[Step, ...]) -> bool:
-    """True when every step has a lease that has left its beginning behind."""
+    """True when every step has a lease that has left its beginning behind, or was refused at execution."""
     begun = (LeaseState.INTENDED, LeaseState.APPLYING, LeaseState.UNKNOWN)
     with context.database.system() as connection:
-        held = {
+        settled = {
             lease.step
             for lease in leases.of_incident(connection, context.incident_id)
             if lease.decision_id == decision.decision_id and lease.state not in begun
-        }
-    return held >= {s.order for s in steps}
+        } | denied_steps(connection, decision)
+    return settled >= {s.order for s in steps}
 
 
 def _in_force(context: RunContext) -> bool:
@@ -107,21 +109,22 @@ def _in_force(context: RunContext) -> bool:
 
 
 async def _no_action(context: RunContext, decision: Decision) -> str:
-    if _in_force(context):
-        await roll_back("what was tried was not enough, and nothing stronger is safe")
-        _escalate(context, "what was tried was not enough, and nothing stronger is safe")
-    with context.database.system() as connection:
-        incident = owned(connection, context.incident_id, context.fence)
-        if incident.status is IncidentStatus.ESCALATED:
-            pass
-        elif decision.decision is Verb.ESCALATE:
-            escalate(connection, context.settings, incident, "nothing automatic is safe enough", context.now())
-        else:
-            move(
-                connection, incident, IncidentStatus.MONITORING, at=context.now(),
-                summary=f"Watching: {decision.decision.value}, confidence {decision.confidence:.2f}",
-            )  # fmt: skip
-    return f"{decision.decision.value}: no action"
+    """Watch, or hand over: whatever was tried before is taken back, for nothing stronger is safe."""
+    if context.incident().status in (IncidentStatus.OPEN, IncidentStatus.MONITORING):
+        with context.database.system() as connection:
+            incident = owned(connection, context.incident_id, context.fence)
+            if decision.decision is Verb.ESCALATE:
+                escalate(connection, context.settings, incident, "nothing automatic is safe enough", context.now())
+            else:
+                move(
+                    connection, incident, IncidentStatus.MONITORING, at=context.now(),
+                    summary=f"Watching: {decision.decision.value}, confidence {decision.confidence:.2f}",
+                )  # fmt: skip
+        return f"{decision.decision.value}: no action"
+    await roll_back("what was tried was not enough, and nothing stronger is safe")
+    _escalate(context, "what was tried was not enough, and nothing stronger is safe")
+    await show_summary(context)
+    return f"{decision.decision.value}: handed to people"
 
 
 async def _nothing_in_force(context: RunContext, approvals: list[Approval]) -> str:
@@ -144,13 +147,14 @@ async def _verified(context: RunContext, decision: Decision) -> bool:
     return context.incident().status is not IncidentStatus.VERIFYING
 
 
-async def _finish(context: RunContext) -> str:
-    """Roll back what failed; hold what works until its leases end; close."""
+async def _finish(context: RunContext, decision: Decision) -> str:
+    """Hold what works until its leases end; roll back what failed; close."""
+    if context.incident().status is IncidentStatus.MITIGATED:
+        await _hold(context, decision)
     if context.incident().status is IncidentStatus.ROLLING_BACK:
         await roll_back("verification: not fixed, or harmful")
         _escalate(context, "the mitigation was rolled back: it did not help, or it hurt")
     if context.incident().status is IncidentStatus.MITIGATED:
-        await _hold(context)
         with context.database.system() as connection:
             incident = owned(connection, context.incident_id, context.fence)
             resolve(connection, context.settings, incident, "mitigated, and every lease has ended", context.now())
@@ -159,22 +163,28 @@ async def _finish(context: RunContext) -> str:
 
 
 async def _verify(context: RunContext, decision: Decision) -> Outcome:
-    """The verdict; suspends the run until one can be given."""
+    """The verdict; suspends the run until one can be given. What has ended before cannot be judged any more."""
     begin_verification(context.database, decision, context.incident_id, fence=context.fence, now=context.now())
     round_number = 0
     while True:
         outcome, pending = await verify(str(context.incident_id))
         if not pending:
             return outcome
+        if not _in_force(context):
+            return Outcome.INCONCLUSIVE
         due = context.incident().verify_after or context.now()
         await _wait(context, due, f"verify-{context.fence}-{round_number}")
         round_number += 1
 
 
-async def _hold(context: RunContext) -> None:
-    """Until every lease has ended; reconcile ends them and wakes the run."""
+async def _hold(context: RunContext, decision: Decision) -> None:
+    """Until every lease has ended, or does harm; reconcile ends them, watches, and wakes the run."""
     round_number = 0
     while _in_force(context):
+        if stop_harm(
+            context.database, context.settings, decision, context.incident_id, fence=context.fence, now=context.now()
+        ):
+            return
         with context.database.system() as connection:
             ends = [one.expires_at for one in leases.of_incident(connection, context.incident_id) if one.expires_at]
         await _wait(context, max(ends, default=context.now()), f"hold-{context.fence}-{round_number}")
@@ -184,7 +194,7 @@ async def _hold(context: RunContext) -> None:
 async def _wait(context: RunContext, until: datetime, key: str) -> None:
     """Sleep through a short wait; suspend for a long one, with reconcile to wake the run."""
     if until - context.now() < _SHORT:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(_PAUSE_SECONDS)
         return
     await asuspend_flow_run(key=key, timeout=int((until - context.now()).total_seconds()) + 3600)
 

@@ -14,8 +14,11 @@ from spine.ids import IncidentId, TenantId
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
 from spine.settings.detect import EpisodeSettings
 
-UNATTENDED = frozenset({IncidentStatus.OPEN, IncidentStatus.MONITORING})
-"""States in which quiet alone ends an incident; in all others its runbook, or a person, does."""
+UNATTENDED = frozenset({IncidentStatus.OPEN, IncidentStatus.MONITORING, IncidentStatus.ESCALATED})
+"""States in which quiet alone ends an incident that holds nothing; in all others its runbook, or a person, does.
+
+An escalated one, too: while it lives, the next attack only adds to it, and no runbook would answer.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -60,6 +60,8 @@ class PrefectSettings(BaseModel):
     """An external server's API; unset = our own server is started."""
     query_seconds: float = 0.25
     """How often the runner asks for due runs."""
+    blocks: bool = False
+    """Take credentials from the Prefect blocks named `opsspine` where there are any."""
     run_limit: int = 8
     """Runs at once on this machine (about 100 MB each; waiting runs cost nothing)."""
 

@@ -201,3 +201,12 @@ def test_the_request_id_is_taken_over_or_made(client: httpx.Client) -> None:
     assert client.get("/livez", headers={"X-Request-ID": "trace-7"}).headers["x-request-id"] == "trace-7"
     assert client.get("/livez", headers={"X-Request-ID": "<script>"}).headers["x-request-id"] != "<script>"
     assert len(client.get("/livez").headers["x-request-id"]) == 36
+
+
+def test_an_applications_key_cannot_hide_real_events_as_a_drill(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    rows = [_event(1, clock, synthetic=True), _event(2, clock, drill_id="d1"), _event(3, clock)]
+    answer = client.post(URL, json=rows, headers=key()).json()
+    assert [(r["index"], r["reason"]) for r in answer["rejected"]] == [(0, "not_a_drill"), (1, "not_a_drill")]
+    assert _stored(database) == [("acme", "e3")]

@@ -40,6 +40,13 @@ class Behave(BaseModel):
 def create_router(slack: FakeSlack) -> APIRouter:
     """The routes under /control."""
     router = APIRouter(prefix="/control")
+    _shows(router, slack)
+    _plays(router, slack)
+    return router
+
+
+def _shows(router: APIRouter, slack: FakeSlack) -> None:
+    """What there is to see."""
 
     @router.get("/messages")
     def messages(channel: str | None = None) -> list[dict[str, Any]]:
@@ -54,6 +61,10 @@ def create_router(slack: FakeSlack) -> APIRouter:
     def private() -> list[dict[str, Any]]:
         """What was told to single users."""
         return slack.private
+
+
+def _plays(router: APIRouter, slack: FakeSlack) -> None:
+    """What users and the network do."""
 
     @router.post("/click")
     async def click(what: Click) -> dict[str, Any]:
@@ -86,8 +97,6 @@ def create_router(slack: FakeSlack) -> APIRouter:
         if how.faults is not None:
             slack.faults = {method: Fault(**fault) for method, fault in how.faults.items()}
         return {"ok": True}
-
-    return router
 
 
 def buttons(message: dict[str, Any]) -> list[dict[str, str]]:
