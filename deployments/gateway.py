@@ -1,8 +1,11 @@
 """`python -m deployments.gateway`: the HTTP edge as a process of its own."""
 
+import asyncio
+
 import uvicorn
 from fastapi import FastAPI
 
+from blocks.overlay import settings_from_blocks
 from deployments.gateway_ports import nudge_port, wake_port
 from deployments.instance import database as open_database
 from deployments.log import configure
@@ -19,7 +22,7 @@ def application(settings: Settings) -> FastAPI:
 def main() -> None:
     """Serve until ended; requests under way are finished first."""
     configure("gateway")
-    settings = Settings()
+    settings = asyncio.run(settings_from_blocks())
     where = settings.gateway
     uvicorn.run(
         application(settings), host=where.host, port=where.port, log_config=None, access_log=False,

@@ -112,6 +112,10 @@ def main() -> None:
     """Relay until ended."""
     configure("relay")
     settings = Settings()
+    if settings.prefect.blocks:
+        from blocks.overlay import settings_from_blocks  # Prefect costs memory the relay needs for nothing else
+
+        settings = asyncio.run(settings_from_blocks())
     database = open_database(settings)
     asyncio.run(serve(settings, database))
     database.close()

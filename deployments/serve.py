@@ -10,6 +10,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from blocks.overlay import register, settings_from_blocks
 from deployments.instance import READY_FILE
 from deployments.warm.install import WarmStart
 from flows import respond
@@ -50,7 +51,7 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
 
 async def main() -> None:
     """Wait for the server, register, tell the supervisor, and run until ended."""
-    settings = Settings()
+    settings = await settings_from_blocks()
     warm = WarmStart(settings.data_dir)
     await _server(settings.prefect.url)
     runner = Runner(
@@ -60,12 +61,11 @@ async def main() -> None:
         limit=settings.prefect.run_limit,
         pause_on_shutdown=False,
     )
+    await register()
     for deployment in await deployments(settings):
         await runner.aadd_deployment(deployment)
     await warm.ready()
-    sys.executable = str(
-        warm.program
-    )  # the runner calls `sys.executable -m prefect.engine` for each run: docs/adr/0004
+    sys.executable = str(warm.program)  # the runner calls it for each run: docs/adr/0004
     with first_alive(database_url(), derive("runner", NO_TENANT)) as alone:
         await clear_stranded(database(), nobody_starts_runs=alone)
         (settings.data_dir / READY_FILE).touch()
