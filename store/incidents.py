@@ -104,8 +104,10 @@ def settle(
 
 def _holds(connection: Connection, incident: Incident) -> bool:
     """True while a lease of the incident may have an effect in the world."""
-    query = "select exists(select from leases where incident_id = :id and state <> 'reverted' and ttl_seconds is not null)"
-    return bool(connection.execute(text(query), {"id": incident.id}).scalar_one())
+    query = text(
+        "select exists(select from leases where incident_id = :id and state <> 'reverted' and ttl_seconds is not null)"
+    )
+    return bool(connection.execute(query, {"id": incident.id}).scalar_one())
 
 
 def restore(connection: Connection, now: datetime, *, detect: DetectSettings, notify: NotifySettings) -> list[Opening]:
