@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up down status test check lock bench clean
+.PHONY: demo up down status test test-slow check lock bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    watch a real attack being stopped (4 minutes, unattended)"
 	@echo "make up      start the spine;  make down  stop it;  make status  see it"
-	@echo "make test    the tests;  make check  lint, types, layers, docs"
+	@echo "make test    the tests (make test-slow: the long ones);  make check  lint, types, layers, docs"
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -32,7 +32,10 @@ status: $(VENV)/.installed
 	@$(BIN)/opsspine status
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -34,6 +34,7 @@ def test_the_demo_closes_the_loop(tmp_path: Path) -> None:
     assert re.search(r"/runs/flow-run/[0-9a-f-]{36}", played.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("off", "stage"), [("detector", "detected"), ("throttle", "throttled"), ("verification", "verified")]
