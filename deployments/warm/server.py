@@ -37,8 +37,18 @@ def main(path: str) -> None:
 
 
 def _import_everything() -> None:
-    import prefect.engine
-    import prefect.flow_engine  # noqa: F401
+    """All that a run needs, and what is found by name only when it is first asked for."""
+
+    import flows.detect
+    import flows.reconcile
+    import flows.respond
+    import flows.retain  # noqa: F401
+    from spine.detect import detectors
+    from tasks.mitigations import actions
+    from tasks.notifiers import notifiers
+
+    for found_by_name in (detectors, actions, notifiers):
+        found_by_name()
 
 
 def _serve(listener: socket.socket) -> NoReturn:
