@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HOSTS = ("py" + "pi.org", "files.python" + "hosted.org", "registry.npm" + "js.org", "proxy.gol" + "ang.org")
+HOSTS = ("py" + "pi.org", "files.python" + "hosted.org", "registry." + "npmjs.org", "proxy.gol" + "ang.org")
 """Package registries. Where packages come from is the business of whoever installs them."""
 PLACES = re.compile(
     r"(?<![\w.])/(?:" + "|".join(("ho" + r"me/\w", "Us" + r"ers/\w", "wo" + "rk/", "ro" + r"ot/\.")) + ")"
