@@ -86,3 +86,11 @@ def test_the_tail_falls_with_the_count_and_is_fatter_than_poissons(count: int, m
     far = int(mean * 3 + 5)
     fat = tail_probability(far, mean, mean * dispersion, floor_mean=0.1, floor_dispersion=1.1)
     assert float(fat) >= float(poisson.sf(far - 1, mean)) or np.isclose(float(fat), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("minutes", [0.5, 40], ids=["at machine speed", "all the time"])
+def test_a_stale_client_is_no_attack_however_few_successes_it_had(minutes: float) -> None:
+    storm = Attempts("198.51.100.2", users=1, each=90, minutes=minutes, past_ok=2)
+    assert [f for f in detect(frames(storm, history_days=28), SETTINGS) if f.margin >= 1] == []
+    stranger = Attempts("192.0.2.2", users=1, each=90, minutes=minutes)
+    assert [f for f in detect(frames(stranger, history_days=28), SETTINGS) if f.margin >= 1]

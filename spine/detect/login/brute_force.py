@@ -20,6 +20,7 @@ def find(scene: Scene) -> list[Finding]:
     if scene.hostile_failures("60m") < limit.min_failures_15m:
         return []
     rows = scene.hostile
+    rows = rows[~rows["ever_ok"].to_numpy(bool)]
     short, long = rows["fail_15m"] / limit.min_failures_15m, rows["fail_60m"] / limit.min_failures_60m
     hot = rows[(short >= 1) | (long >= 1)]
     return [
@@ -39,5 +40,5 @@ DETECTOR = Detector(
     name=NAME,
     find=find,
     firing=lambda: frames(Attempts("192.0.2.7", users=1, each=40, minutes=14)),
-    silent=lambda: frames(Attempts("192.0.2.7", users=1, each=50, minutes=14, past_ok=20)),
+    silent=lambda: frames(Attempts("192.0.2.7", users=1, each=50, minutes=14, past_ok=2)),
 )
