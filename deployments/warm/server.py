@@ -39,10 +39,8 @@ def main(path: str) -> None:
 def _import_everything() -> None:
     """All that a run needs, and what is found by name only when it is first asked for."""
 
-    import flows.detect
-    import flows.reconcile
-    import flows.respond
-    import flows.retain  # noqa: F401
+    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+
     from spine.detect import detectors
     from tasks.mitigations import actions
     from tasks.notifiers import notifiers
