@@ -139,4 +139,11 @@ def stack() -> Iterator[Any]:
 @pytest.fixture
 def tenant(stack: Any) -> Any:
     """A fresh tenant of the running spine, with a responder and an attack to play."""
-    return _beside("stack").Tenant(stack)
+    return _beside("tenant").Tenant(stack)
+
+
+@pytest.fixture(scope="session")
+def cast() -> Callable[[Any], Any]:
+    """Makes a responder of a fresh tenant on a running spine (tests/responder.py); the tenant is its `tenant`."""
+    tenants, responders = _beside("tenant"), _beside("responder")
+    return lambda stack: responders.Responder(tenants.Tenant(stack))

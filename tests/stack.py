@@ -3,32 +3,24 @@
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-import pyotp
+from sqlalchemy import text
 
 from deployments.port import free_port
-from spine.approval import Approval
-from spine.ids import TenantId, mint
-from spine.incident import Incident, IncidentStatus
-from spine.lease import Lease
-from spine.person import PersonRef, Role
 from spine.settings import Settings
-from store import approvals, incidents, keys, leases, people
 from store.engine import Database
-from store.secrets import Vault
 
 T = TypeVar("T")
 SETTINGS = {
@@ -38,8 +30,11 @@ SETTINGS = {
     "OPSSPINE_VERIFY__SETTLE_MINUTES": "0.15",
     "OPSSPINE_VERIFY__HOLD_MINUTES": "0.1",
     "OPSSPINE_VERIFY__MIN_LEGITIMATE": "3",
-    "OPSSPINE_DECISION__PLAN_MINUTES": "1",
+    "OPSSPINE_DECISION__PLAN_MINUTES": "5",
     "OPSSPINE_NOTIFY__MODE": '["log"]',
+    "OPSSPINE_SLACK__BOT_TOKEN": "xoxb-nobody",  # clicks come in, signed; nothing is posted
+    "OPSSPINE_SLACK__SIGNING_SECRET": "s" * 32,
+    "OPSSPINE_SLACK__BASE_URL": "http://127.0.0.1:9",
 }
 
 
@@ -92,21 +87,53 @@ class Stack:
             os.environ.clear()
             os.environ.update(old)
 
+    @staticmethod
+    def now() -> datetime:
+        """The current time, aware, UTC."""
+        return datetime.now(UTC)
+
     def kill(self, part: str) -> None:
         """SIGKILL a part, as if the machine's memory had run out."""
         os.kill(self.state["pids"][part], signal.SIGKILL)
 
-    def until(self, done: Callable[[], T], what: str, *, seconds: float = 60) -> T:
-        """The first true value of `done`; fails when that takes too long."""
+    def until(
+        self, done: Callable[[], T], what: str, *, seconds: float = 90, pause: float = 0.1, alone: bool = False
+    ) -> T:
+        """The first true value of `done`; fails when that takes too long, or, unless `alone`, the spine ends."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(Exception):
                 if found := done():
                     return found
-            if self.process and self.process.poll() is not None:
+            if not alone and self.process and self.process.poll() is not None:
                 raise AssertionError(f"the supervisor ended: {(self.folder / 'supervisor.out').read_text()[-2000:]}")
-            time.sleep(0.1)
+            time.sleep(pause)
         raise AssertionError(f"after {seconds} s still not: {what}")
+
+    def pid_of(self, run: UUID) -> int | None:
+        """The process of a run: the one that holds the connection by which the run shows that it lives."""
+        with self.database.owner() as connection:
+            query = text("select client_port from pg_stat_activity where application_name = :name")
+            port = connection.execute(query, {"name": f"alive {run}"}).scalar()
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        sockets = {f"socket:[{row[9]}]" for row in rows if port and row[1].endswith(f":{port:04X}")}
+        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(descriptor) in sockets:
+                    return int(descriptor.parts[2])
+        return None
+
+    def run(self, run: UUID | None) -> dict[str, Any]:
+        """A run, as the orchestrator sees it."""
+        return dict(self.prefect(f"/flow_runs/{run}"))
+
+    def cancel(self, run: UUID | None) -> None:
+        """What the button Cancel of Prefect UI does."""
+        self.prefect(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+
+    def runs(self, **which: Any) -> list[dict[str, Any]]:
+        """Runs by a filter of Prefect's, latest first."""
+        return list(self.prefect("/flow_runs/filter", sort="EXPECTED_START_TIME_DESC", limit=200, **which))
 
     def prefect(self, path: str, **body: Any) -> Any:
         """POST to Prefect's API, or GET without a body."""
@@ -114,111 +141,6 @@ class Stack:
         answer = httpx.post(url, json=body, timeout=10) if body else httpx.get(url, timeout=10)
         answer.raise_for_status()
         return answer.json()
-
-
-class Tenant:
-    """A tenant of its own per test, with a key, a responder with a second factor, and an attack to play."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.id = TenantId(f"t{secrets.token_hex(4)}")
-        self.email = f"{self.id}@example.org"
-        now = datetime.now(UTC)
-        with stack.database.system() as connection:
-            _, secret = people.add(
-                connection, self.email, "Robin", [(self.id, Role.SECURITY_ADMIN)],
-                vault=Vault.of(stack.settings, create=True), actor="test", now=now,
-            )  # fmt: skip
-            _, self.key = keys.add_key(connection, self.id, "test", ["events:write", "flags:read", "ops:read"], now=now)
-        assert secret is not None
-        self.totp = pyotp.TOTP(secret)
-        self.person = PersonRef.by_email(self.email)
-
-    def post(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Write events as an application would."""
-        url = f"{self.stack.state['gateway_url']}/api/ops/events"
-        answer = httpx.post(url, json=list(rows), headers=self.headers, timeout=30)
-        assert answer.status_code == 202, answer.text
-        return dict(answer.json())
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Of its API key."""
-        return {"Authorization": f"Bearer {self.key}"}
-
-    def calm(self, minutes: float = 40, n: int = 300, *, until: datetime | None = None) -> None:
-        """Normal logins of known users from known addresses."""
-        end = until or datetime.now(UTC)
-        step = timedelta(minutes=minutes) / n
-        self.post(
-            [_event("login_succeeded", f"192.0.2.{i % 60 + 1}", f"user{i % 60}", end - step * i) for i in range(n)]
-        )
-
-    def attack(self, n: int = 200, *, kind: str = "login_failed", last: str = "203.0.113") -> None:
-        """Failed logins on many users from twenty addresses, over the last minute."""
-        now = datetime.now(UTC)
-        self.post(
-            [
-                _event(kind, f"{last}.{i % 20 + 1}", f"victim{i % 120}", now - timedelta(seconds=60 * i / n))
-                for i in range(n)
-            ]
-        )
-
-    def incident(self) -> Incident | None:
-        """Its latest incident."""
-        with self.stack.database.system() as connection:
-            found = [i for i in incidents.list_recent(connection) if i.tenant_id == self.id]
-        return found[0] if found else None
-
-    def status(self) -> IncidentStatus | None:
-        """Of its latest incident."""
-        found = self.incident()
-        return found.status if found else None
-
-    def approval(self) -> Approval | None:
-        """The question that waits."""
-        with self.stack.database.system() as connection:
-            return next(iter(approvals.pending(connection, self.id)), None)
-
-    def suspended(self, run: UUID | None) -> bool:
-        """True when the run waits without a process."""
-        return run is not None and self.stack.prefect(f"/flow_runs/{run}")["state"]["type"] == "PAUSED"
-
-    def leases(self) -> list[Lease]:
-        """Of its latest incident, the snapshot left out."""
-        found = self.incident()
-        if found is None:
-            return []
-        with self.stack.database.system() as connection:
-            return [one for one in leases.of_incident(connection, found.id) if one.ttl_seconds]
-
-    def timeline(self) -> list[str]:
-        """The story of its latest incident."""
-        found = self.incident()
-        assert found is not None
-        with self.stack.database.system() as connection:
-            return [f"{e['kind']}: {e['summary']}" for e in incidents.timeline(connection, found.id)]
-
-    def throttled(self, ip: str = "203.0.113.1") -> bool:
-        """What the application reads for an address, over OFREP."""
-        url = f"{self.stack.state['gateway_url']}/ofrep/v1/evaluate/flags/auth.ipThrottle.enabled"
-        answer = httpx.post(url, headers=self.headers, json={"context": {"targetingKey": ip, "ip": ip}}, timeout=10)
-        return answer.status_code == 200 and answer.json()["value"] is True
-
-    def asked(self) -> Approval:
-        """Attack until somebody is asked, and the run waits."""
-        self.calm()
-        self.attack()
-        question = self.stack.until(self.approval, "an approval is asked for", seconds=90)
-        self.stack.until(lambda: self.suspended(self.approval().flow_run_id), "the run waits")  # type: ignore[union-attr]
-        return question
-
-
-def _event(kind: str, ip: str, user: str, at: datetime) -> dict[str, Any]:
-    return {
-        "id": str(mint()), "type": kind, "occurred_at": at.isoformat(), "user_id": user, "ip": ip,
-        "user_agent": "Mozilla/5.0",
-    }  # fmt: skip
 
 
 def make(memory: str | None) -> Iterator[Stack]:

@@ -1,0 +1,75 @@
+"""9 and 11: nobody answers, or somebody answers before the run has begun to wait."""
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from spine.approval import ApprovalStatus, Code
+from spine.incident import IncidentStatus
+
+pytestmark = pytest.mark.timeout(240)
+Play = Callable[[], None]
+
+
+def test_s09_nobody_clicks(played: Play) -> None:
+    """The approval expires, its run ends, nothing waits or holds a slot, people are told; a late click is too late."""
+    played()
+
+
+def s09_nobody_clicks(robin: Any) -> None:
+    tenant, stack = robin.tenant, robin.stack
+    asked = tenant.asked()
+    with stack.database.owner() as connection:  # the rest of the five minutes passes
+        connection.execute(
+            text("update approvals set expires_at = :at where id = :id"),
+            {"id": asked.id, "at": stack.now() + timedelta(seconds=2)},
+        )
+    stack.until(lambda: tenant.status() is IncidentStatus.ESCALATED, "the incident is handed to people")
+    assert robin.answer(asked).status is ApprovalStatus.EXPIRED
+    stack.until(lambda: stack.run(asked.flow_run_id)["state"]["type"] == "COMPLETED", "its run ends")
+    assert stack.pid_of(asked.flow_run_id) is None
+    assert "expired" in robin.slack(asked)["code"]
+    stack.until(lambda: tenant.told("incident.escalated") == ["sent"], "people are told")
+    stack.until(lambda: not tenant.in_force(), "what ran without approval has ended")
+    tenant.settled("rate_limit.strict")
+    assert not tenant.throttled()
+
+
+def test_s11_a_decision_before_the_wait_is_honoured(played: Play) -> None:
+    """Decided the instant the question exists, with and without a call that wakes the run: it acts in seconds."""
+    played()
+
+
+def s11_a_decision_before_the_wait_is_honoured(robin: Any) -> None:
+    _attack(robin)
+    asked = robin.stack.until(robin.tenant.approval, "a question", seconds=120, pause=0.01)
+    assert robin.slack(asked) == {}, "the click is taken"
+    robin.stack.until(robin.tenant.throttled, "the decision is honoured within seconds", seconds=45)
+
+
+def test_s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(played: Play) -> None:
+    """The run stands still before it waits, and nobody wakes it afterwards: the sweep finds it."""
+    played()
+
+
+def s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(robin: Any) -> None:
+    stack, tenant = robin.stack, robin.tenant
+    _attack(robin)
+    pid = stack.until(lambda: stack.pid_of(tenant.incident().flow_run_id), "a run at work", seconds=120, pause=0.05)
+    try:
+        asked = stack.until(tenant.approval, "a question", pause=0.01)
+        os.kill(pid, signal.SIGSTOP)
+        assert robin.decide(asked).code is Code.DECIDED
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stack.until(tenant.throttled, "the sweep wakes the run")
+
+
+def _attack(robin: Any) -> None:
+    robin.tenant.calm()
+    robin.tenant.attack()
