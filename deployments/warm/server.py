@@ -14,10 +14,14 @@ import select
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from deployments.process import end_with_parent
+from spine.detect import detectors
+from tasks.mitigations import actions
+from tasks.notifiers import notifiers
 
 _STREAMS = 3
 _MOST = 16 << 20
@@ -36,15 +40,24 @@ def main(path: str) -> None:
     _serve(listener)
 
 
+_NEEDED = (
+    "flows.detect",
+    "flows.reconcile",
+    "flows.respond",
+    "flows.retain",
+    "prefect.flow_engine",
+    # what libraries find by name at first use
+    "anyio._backends._asyncio",
+    "encodings.idna",
+    "pyarrow.pandas_compat",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)
+
+
 def _import_everything() -> None:
     """All that a run needs, and what is found by name only when it is first asked for."""
-
-    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
-
-    from spine.detect import detectors
-    from tasks.mitigations import actions
-    from tasks.notifiers import notifiers
-
+    for name in _NEEDED:
+        import_module(name)
     for found_by_name in (detectors, actions, notifiers):
         found_by_name()
 
