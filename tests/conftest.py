@@ -88,6 +88,11 @@ def receiver() -> Iterator[Any]:
     listening.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the whole spine last: while it runs, it takes its share of the machine from everything else."""
+    items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+
+
 def _beside(name: str) -> Any:
     """The module `name` beside this file: pytest's importlib mode makes `tests` no package."""
     spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
