@@ -55,7 +55,7 @@ class Responder:
     def form(self, run: UUID | None, **fields: str) -> str:
         """Resume the run with the form of Prefect UI; the orchestrator's answer, ACCEPT or REJECT."""
         url = f"{self.stack.state['prefect_url']}/api/flow_runs/{run}/resume"
-        answer = httpx.post(url, json={"run_input": fields}, timeout=30)
+        answer = self.stack.http.post(url, json={"run_input": fields})
         return str(answer.json()["status"]) if answer.status_code in (200, 201) else str(answer.status_code)
 
     def filled(self, **changes: str) -> dict[str, str]:
@@ -86,6 +86,6 @@ class Responder:
             "Content-Type": "application/x-www-form-urlencoded",
         }  # fmt: skip
         url = f"{self.stack.state['gateway_url']}/slack/interactivity"
-        answer = httpx.post(url, content=body, headers=headers, timeout=30)
+        answer = self.stack.http.post(url, content=body, headers=headers)
         answer.raise_for_status()
         return answer

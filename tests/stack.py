@@ -52,6 +52,8 @@ class Stack:
             "OPSSPINE_PREFECT__PORT": str(free_port()),
         }
         self.process: subprocess.Popen[bytes] | None = None
+        # one client, for making one costs more than a call; no kept connections, for servers are killed here
+        self.http = httpx.Client(timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
     def up(self) -> "Stack":
         """Start everything and wait until it is ready."""
@@ -97,7 +99,7 @@ class Stack:
         os.kill(self.state["pids"][part], signal.SIGKILL)
 
     def until(
-        self, done: Callable[[], T], what: str, *, seconds: float = 90, pause: float = 0.1, alone: bool = False
+        self, done: Callable[[], T], what: str, *, seconds: float = 90, pause: float = 0.2, alone: bool = False
     ) -> T:
         """The first true value of `done`; fails when that takes too long, or, unless `alone`, the spine ends."""
         end = time.monotonic() + seconds
@@ -138,7 +140,7 @@ class Stack:
     def prefect(self, path: str, **body: Any) -> Any:
         """POST to Prefect's API, or GET without a body."""
         url = f"{self.state['prefect_url']}/api{path}"
-        answer = httpx.post(url, json=body, timeout=10) if body else httpx.get(url, timeout=10)
+        answer = self.http.post(url, json=body) if body else self.http.get(url)
         answer.raise_for_status()
         return answer.json()
 

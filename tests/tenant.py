@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pyotp
 from sqlalchemy import text
 
@@ -43,7 +42,7 @@ class Tenant:
     def post(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Write events as an application would."""
         url = f"{self.stack.state['gateway_url']}/api/ops/events"
-        answer = httpx.post(url, json=list(rows), headers=self.headers, timeout=30)
+        answer = self.stack.http.post(url, json=list(rows), headers=self.headers)
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
@@ -62,13 +61,13 @@ class Tenant:
 
     @contextlib.contextmanager
     def life(self) -> Iterator[None]:
-        """Normal life goes on: known users log in, twice a second, whether or not anybody listens."""
+        """Normal life goes on: known users log in, six in two seconds, whether or not anybody listens."""
         over = threading.Event()
 
         def go_on() -> None:
-            while not over.wait(0.5):
+            while not over.wait(2):
                 with contextlib.suppress(Exception):
-                    self.calm(minutes=0.02, n=3)
+                    self.calm(minutes=0.03, n=6)
 
         thread = threading.Thread(target=go_on)
         thread.start()
@@ -169,7 +168,7 @@ class Tenant:
     def throttled(self, ip: str = "203.0.113.1") -> bool:
         """What the application reads for an address, over OFREP."""
         url = f"{self.stack.state['gateway_url']}/ofrep/v1/evaluate/flags/auth.ipThrottle.enabled"
-        answer = httpx.post(url, headers=self.headers, json={"context": {"targetingKey": ip, "ip": ip}}, timeout=10)
+        answer = self.stack.http.post(url, headers=self.headers, json={"context": {"targetingKey": ip, "ip": ip}})
         return answer.status_code == 200 and answer.json()["value"] is True
 
     def asked(self) -> Approval:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from spine.incident import IncidentStatus as Status
@@ -20,8 +19,6 @@ KILLS = [
     ("postgres", Status.AWAITING_APPROVAL),
     ("gateway", Status.MITIGATING),
     ("postgres", Status.VERIFYING),
-    ("relay", Status.MITIGATING),
-    ("runner", Status.VERIFYING),
     ("supervisor", Status.MITIGATING),
 ]
 """Which process dies, at which state of an incident that was just approved."""
@@ -60,9 +57,10 @@ def _approve_and_kill(stack: Any, robin: Any, question: Any, part: str, moment: 
         stack.process.wait()
         stack.up()  # what an init system does
     else:
-        pid = _pid(stack, part)
-        os.kill(pid, signal.SIGKILL)
-        stack.until(lambda: _pid(stack, part) != pid, f"{part} was started again")
+        pids = {name: _pid(stack, name) for name in ((part, "relay") if part == "gateway" else (part,))}
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+        stack.until(lambda: all(_pid(stack, name) != pid for name, pid in pids.items()), f"{part} was started again")
     stack.until(lambda: _ready(stack), f"all is well again after {part} was killed")
 
 
@@ -74,6 +72,6 @@ def _pid(stack: Any, part: str) -> int:
 
 def _ready(stack: Any) -> bool:
     """Everybody answers; the runner has a process whose runs start."""
-    gateway = httpx.get(f"{stack.state['gateway_url']}/readyz", timeout=2).status_code
-    prefect = httpx.get(f"{stack.state['prefect_url']}/api/health", timeout=2).status_code
+    gateway = stack.http.get(f"{stack.state['gateway_url']}/readyz").status_code
+    prefect = stack.http.get(f"{stack.state['prefect_url']}/api/health").status_code
     return gateway == prefect == 200 and all(Path(f"/proc/{pid}").exists() for pid in stack.state["pids"].values())

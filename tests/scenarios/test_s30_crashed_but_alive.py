@@ -62,8 +62,7 @@ def s30_a_run_marked_crashed_but_alive_is_fenced_out(robin: Any) -> None:
     stack.until(lambda: stack.pid_of(old) is None, "the old run has ended")
     assert tenant.audited("action.executed") == written
     stack.until(lambda: "A newer run" in stack.run(old)["state"]["message"], "it says that a newer run took over")
-    with tenant.life():
-        stack.until(lambda: tenant.status() is IncidentStatus.RESOLVED, "the incident ends", seconds=120)
+    stack.until(lambda: not tenant.in_force(), "the leases have ended")
     tenant.settled("rate_limit.strict", "ip.throttle")
 
 
