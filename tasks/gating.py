@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 
 from spine.approval import Approval, ApprovalStatus
 from spine.errors import Broken
-from spine.ids import ApprovalId, PersonId
+from spine.ids import ApprovalId, IncidentId, PersonId
 from spine.incident import IncidentStatus
 from spine.plan import Decision, Gate, Step
 from spine.settings import Settings
 from store import approvals, incidents
 from store.engine import Database
+from tasks.progress import owned
 
 
 def open_gate(
@@ -24,10 +25,16 @@ def open_gate(
     gate: Gate,
     steps: Sequence[Step],
     run: UUID,
+    fence: int,
     now: datetime,
 ) -> Approval:
-    """The approval of `steps`, asked for once; while it is pending, `run` is the one to wake for its answer."""
+    """The approval of `steps`, asked for once; while it is pending, `run` is the one to wake for its answer.
+
+    Raises:
+        Refused: a newer run has taken the incident; it asks, and is the one to wake.
+    """
     with database.system() as connection:
+        incident = owned(connection, IncidentId(decision.incident_id), fence)
         approval = approvals.request(
             connection, decision, gate=gate, steps=[s.order for s in steps], now=now, settings=settings,
             barred=_affected(connection, decision.incident_id),
@@ -35,7 +42,6 @@ def open_gate(
         if approval.status is not ApprovalStatus.PENDING:
             return approval
         waiting = approvals.attach_run(connection, approval.id, run)
-        incident = incidents.get(connection, decision.incident_id, lock=True)
         if incident.status is not IncidentStatus.AWAITING_APPROVAL:
             incidents.transition(
                 connection, incident.id, IncidentStatus.AWAITING_APPROVAL, at=now, actor="engine",

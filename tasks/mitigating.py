@@ -55,7 +55,7 @@ def mitigate_step(
     tenant, incident_id = TenantId(decision.tenant), IncidentId(decision.incident_id)
     problems = _problems(database, settings, decision, step, fence=fence, now=now)
     if problems:
-        _deny(database, settings, decision, step, problems, now)
+        _deny(database, settings, decision, step, problems, fence=fence, now=now)
         return StepResult(step=step, lease=None, because="; ".join(problems))
     ports = ports_of(settings)
     lease = intend_lease(
@@ -108,12 +108,19 @@ def _unmet(connection: Connection, incident: IncidentId, decision: Decision, ste
 
 
 def _deny(
-    database: Database, settings: Settings, decision: Decision, step: Step, problems: list[str], now: datetime
+    database: Database,
+    settings: Settings,
+    decision: Decision,
+    step: Step,
+    problems: list[str],
+    *,
+    fence: int,
+    now: datetime,
 ) -> None:
     """The action does not run; its approval, if there is one, is void, and everybody can read why."""
     because = "; ".join(problems)
     with database.system() as connection:
-        incident = incidents.get(connection, decision.incident_id)
+        incident = owned(connection, IncidentId(decision.incident_id), fence)
         granted = approvals.granted(connection, DecisionId(decision.decision_id), step.order, decision.plan_hash)
         if granted is not None:
             approvals.void(connection, granted.id, because, now=now, settings=settings)

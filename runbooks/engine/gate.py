@@ -31,8 +31,9 @@ async def pass_gate(context: RunContext, decision: Decision, gate: Gate, steps: 
     """
     run = UUID(str(flow_run.id))
     approval = open_gate(
-        context.database, context.settings, decision, gate=gate, steps=steps, run=run, now=context.now()
-    )
+        context.database, context.settings, decision,
+        gate=gate, steps=steps, run=run, fence=context.fence, now=context.now(),
+    )  # fmt: skip
     refusal, attempt = "", 0
     while approval.status is ApprovalStatus.PENDING:
         key = f"{approval.id}-{attempt}"
