@@ -44,6 +44,9 @@ def test_s27_any_process_may_be_killed_at_any_moment(calm_stack: Any, cast: Call
     for robin, before in zip(robins, flags, strict=True):
         assert robin.tenant.count("incidents") == 1
         assert len(robin.tenant.audited("approval.decided")) == 1
+        if robin.tenant.status() is Status.ESCALATED:  # a machine too slow to judge before the leases end
+            (why,) = (line for line in robin.tenant.timeline() if line.startswith("status: Escalated"))
+            assert "inconclusive" in why or "no mitigation is in force" in why
         assert robin.tenant.flags() == before, "every flag is at its exact prior version"
         robin.tenant.settled("rate_limit.strict", "ip.throttle")
 
