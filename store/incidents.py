@@ -174,10 +174,13 @@ class _Recorder:
 
     def grow(self, live: Incident, group: list[Finding]) -> Opening:
         summary = merged(live.summary, group, self.detect.episode.max_addresses)
+        told, worst = live.summary.get("receipts_n", {}), live.summary.get("severity", 0)
+        # a receipt when it got worse, or twice as much: enough for a plan that only watched to be made anew
+        fresh = [f for f in group if f.severity > worst or f.n >= 2 * told.get(f.detector, 0)]
+        summary["receipts_n"] = {**told, **{f.detector: f.n for f in fresh}}
         latest = max([live.last_finding_at, *(f.last_event_at for f in group if f.last_event_at)])
         grown = self.weigh(live, summary, last_finding_at=latest)
-        known, worst = live.summary.get("detectors", {}), live.summary.get("severity", 0)
-        self.keep(grown, [f for f in group if f.detector not in known or f.severity > worst])
+        self.keep(grown, fresh)
         released = live.suppressed_by is not None and grown.suppressed_by is None
         if grown.severity > live.severity or released:
             why = "; no suppression may hold it back" if released else ""

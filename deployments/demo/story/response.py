@@ -28,7 +28,7 @@ def stages(scene: Scene, start_attack: Callable[[], Awaitable[None]], approve: A
     return [
         Stage(name="attack", title="An attack begins", check=watched(_attacked), seconds=20, begin=begin),
         Stage(name="detected", title="It is detected", check=watched(_detected), seconds=45),
-        Stage(name="incident", title="An incident has a plan", check=watched(_planned), seconds=30),
+        Stage(name="incident", title="An incident has a plan", check=watched(_planned), seconds=60),
         Stage(name="prompt", title="Slack asks for a decision", check=watched(_asked), seconds=20),
         Stage(name="approved", title="A person approves", check=watched(_approved), seconds=patience),
         Stage(name="lease", title="The mitigation is in force", check=watched(_leased), seconds=30),
@@ -62,6 +62,8 @@ def _planned(scene: Scene) -> str | None:
     decision = scene.records.decision(incident["id"]) if incident else None
     if incident is None or decision is None:
         return None
+    if decision["verb"] in ("MONITOR", "INSUFFICIENT_EVIDENCE"):
+        return None  # the first seconds show too little to act on; as the attack grows the engine thinks again
     steps = decision["body"]["steps"]
     actions = ", ".join(step["action_key"] for step in steps)
     if decision["verb"] not in ("MITIGATE", "CONTAIN") or not steps:
