@@ -88,9 +88,16 @@ def receiver() -> Iterator[Any]:
     listening.close()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on the whole spine last: while it runs, it takes its share of the machine from everything else."""
+    """Tests on the whole spine last: while it runs, it takes its share of the machine from everything else.
+
+    Scenarios that kill and restart its processes take minutes; they run by `make test-slow`.
+    """
     items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) and item.path.parent.name == "scenarios":
+            item.add_marker(pytest.mark.slow)
 
 
 def _beside(name: str) -> Any:
