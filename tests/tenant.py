@@ -119,6 +119,22 @@ class Tenant:
         """Leases that have not ended."""
         return [lease for lease in self.leases() if lease.state is not LeaseState.REVERTED]
 
+    def over(self) -> bool:
+        """Nothing is in force, and it is resolved; or escalated, when the machine was too slow to judge in time."""
+        if self.status() is IncidentStatus.ESCALATED:
+            (why,) = (line for line in self.timeline() if line.startswith("status: Escalated"))
+            slow = "inconclusive" in why or "no mitigation is in force" in why
+        else:
+            slow = False
+        return not self.in_force() and (slow or self.status() is IncidentStatus.RESOLVED)
+
+    def ends(self, seconds: float = 150) -> None:
+        """Wait until it is over; a failure tells the incident's story."""
+        try:
+            self.stack.until(self.over, "the incident is over", seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), str(self.status()), *self.timeline()])) from None
+
     def count(self, table: str) -> int:
         """Rows of its own in a table."""
         with self.stack.database.system() as connection:

@@ -23,8 +23,6 @@ KILLS = [
 ]
 """Which process dies, at which state of an incident that was just approved."""
 
-_ENDED = (Status.RESOLVED, Status.ESCALATED)
-
 
 def test_s27_any_process_may_be_killed_at_any_moment(calm_stack: Any, cast: Callable[[Any], Any]) -> None:
     robins = [cast(calm_stack) for _ in KILLS]
@@ -35,18 +33,11 @@ def test_s27_any_process_may_be_killed_at_any_moment(calm_stack: Any, cast: Call
         for robin, question, (part, moment) in zip(robins, asked, KILLS, strict=True):
             lives.enter_context(robin.tenant.life())
             _approve_and_kill(calm_stack, robin, question, part, moment)
-        for robin, (part, moment) in zip(robins, KILLS, strict=True):
-            calm_stack.until(
-                lambda robin=robin: robin.tenant.status() in _ENDED and not robin.tenant.in_force(),
-                f"the incident ends though {part} was killed at {moment.value}: {robin.tenant.timeline()}",
-                seconds=150,
-            )
+        for robin in robins:
+            robin.tenant.ends()
     for robin, before in zip(robins, flags, strict=True):
         assert robin.tenant.count("incidents") == 1
         assert len(robin.tenant.audited("approval.decided")) == 1
-        if robin.tenant.status() is Status.ESCALATED:  # a machine too slow to judge before the leases end
-            (why,) = (line for line in robin.tenant.timeline() if line.startswith("status: Escalated"))
-            assert "inconclusive" in why or "no mitigation is in force" in why
         assert robin.tenant.flags() == before, "every flag is at its exact prior version"
         robin.tenant.settled("rate_limit.strict", "ip.throttle")
 

@@ -9,8 +9,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from spine.incident import IncidentStatus
-
 pytestmark = pytest.mark.timeout(240)
 Play = Callable[[], None]
 
@@ -35,7 +33,7 @@ def s29_a_killed_run_is_picked_up_again(robin: Any) -> None:
     os.kill(stack.pid_of(again), signal.SIGKILL)
     stack.until(tenant.throttled, "another run applies what was approved", seconds=90)
     with tenant.life():
-        stack.until(lambda: tenant.status() is IncidentStatus.RESOLVED, "the incident ends", seconds=120)
+        tenant.ends()
     tenant.settled("rate_limit.strict", "ip.throttle")
 
 
