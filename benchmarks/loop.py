@@ -29,15 +29,14 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=20)
     parser.add_argument("--idle-seconds", type=float, default=60)
     chosen = parser.parse_args()
-    module = _stack_module()
-    _ready_and_idle(module, chosen.idle_seconds)
-    _responses(module, chosen.tenants)
+    _ready_and_idle(chosen.idle_seconds)
+    _responses(chosen.tenants)
 
 
-def _ready_and_idle(module: Any, seconds: float) -> None:
+def _ready_and_idle(seconds: float) -> None:
     """Cold and warm start, then CPU at rest, at the default interval of 30 s."""
     folder = _folder()
-    stack = module.Stack(folder, OPSSPINE_DETECT__INTERVAL_SECONDS="30")
+    stack = _of_tests("stack").Stack(folder, OPSSPINE_DETECT__INTERVAL_SECONDS="30")
     try:
         print(f"ready cold: {_timed(stack.up):.1f} s")
         stack.down()
@@ -53,15 +52,15 @@ def _ready_and_idle(module: Any, seconds: float) -> None:
         shutil.rmtree(folder)
 
 
-def _responses(module: Any, count: int) -> None:
+def _responses(count: int) -> None:
     folder = _folder()
-    stack = module.Stack(folder, OPSSPINE_DECISION__PLAN_MINUTES="15", OPSSPINE_VERIFY__SETTLE_MINUTES="10")
+    stack = _of_tests("stack").Stack(folder, OPSSPINE_DECISION__PLAN_MINUTES="15", OPSSPINE_VERIFY__SETTLE_MINUTES="10")
     try:
         stack.up()
         from deployments.gateway_ports import wake_port
 
         wake = wake_port(stack.database)
-        tenants = [module.Tenant(stack) for _ in range(count)]
+        tenants = [_of_tests("tenant").Tenant(stack) for _ in range(count)]
         detected, prompted = [], []
         for tenant in tenants:
             tenant.calm()
@@ -167,10 +166,9 @@ def _folder() -> Path:
     return folder
 
 
-def _stack_module() -> Any:
-    """The tests' handle on a whole spine."""
-    path = Path(__file__).parents[1] / "tests" / "stack.py"
-    spec = importlib.util.spec_from_file_location("stack", path)
+def _of_tests(name: str) -> Any:
+    """A module of the tests: their handle on a whole spine, or on one of its tenants."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tests" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
