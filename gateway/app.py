@@ -27,8 +27,8 @@ from store.listen import CAUGHT_UP, notices
 _log = structlog.get_logger("gateway.access")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 _NUDGE_PAUSE_SECONDS = 5.0
-_QUIET = frozenset({"/livez", "/readyz", "/api/metrics"})
-"""Asked every few seconds by machines; not worth a line."""
+_QUIET = re.compile(r"/(livez|readyz|api/metrics|ofrep/.*)")
+"""Asked all the time by machines; not worth a line while it works."""
 
 
 async def _left_to_the_sweep(_: UUID) -> None:
@@ -130,6 +130,6 @@ class _AccessLog:
             try:
                 await self._app(scope, receive, note)
             finally:
-                if scope["path"] not in _QUIET:
+                if status >= 400 or not _QUIET.fullmatch(scope["path"]):
                     ms = round((time.perf_counter() - began) * 1000, 1)
                     _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)

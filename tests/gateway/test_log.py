@@ -1,8 +1,20 @@
 """Logs of our processes are JSON lines, carry the request's id, and bear no secret."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.app import create_app
+from spine.ids import TenantId
+from spine.settings import Settings
+from store.engine import Database
+from store.keys import add_key
 
 _PROGRAM = """
 import logging, structlog
@@ -27,3 +39,31 @@ def test_every_line_is_redacted_json_with_the_process_and_the_request() -> None:
     assert {line["level"] for line in lines} == {"info", "warning", "error"}
     for secret in ("hunter2", "abcdefghijklmnop", "sk_live_0123456789"):
         assert secret not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status", "logged"),
+    [
+        ("/ofrep/v1/evaluate/flags", True, 200, False),
+        ("/ofrep/v1/evaluate/flags", False, 401, True),
+        ("/ofrep/v1/evaluate/flags/missing", True, 404, True),
+        ("/api/ops/events", True, 403, True),
+        ("/livez", True, 405, True),
+    ],
+)
+def test_what_machines_ask_all_the_time_is_a_line_only_when_it_fails(
+    database: Database, path: str, key: bool, status: int, logged: bool
+) -> None:
+    with database.system() as connection:
+        _, secret = add_key(connection, TenantId("acme"), "app", ["flags:read"], now=datetime.now(UTC))
+    headers = {"Authorization": f"Bearer {secret}"} if key else {}
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(Settings(), database))
+        async with httpx.AsyncClient(transport=transport, base_url="http://spine") as client:
+            return await client.post(path, json={"context": {}}, headers=headers)
+
+    with capture_logs() as lines:
+        answer = asyncio.run(ask())
+    assert answer.status_code == status
+    assert [line["path"] for line in lines if line["event"] == "request"] == ([path] if logged else [])
