@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -79,8 +80,8 @@ def _bound(context: str) -> bytes:
 def _create(file: Path) -> None:
     """Write a new key, readable by its owner only; of several makers at once one wins, whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # nobody else's draft, and 0600
+    draft = Path(name)
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(Fernet.generate_key())
     try:
