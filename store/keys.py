@@ -1,4 +1,4 @@
-"""API keys: opaque, 256 bit, kept as their SHA-256 only."""
+"""API keys: opaque, 256 bit, kept as their SHA-256 only. Making and ending one is audited in its transaction."""
 
 import secrets
 from collections.abc import Sequence
@@ -9,10 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from spine.audit import AuditAction
 from spine.ids import TenantId, mint
+from store import audit
 
 _PREFIX = "ops_"
 """So that secret scanners, and people, can tell what they found."""
+_OPERATOR = "operator"
+"""Who makes and ends keys, where no account is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,7 @@ class ApiKey:
 
 
 def add_key(
-    connection: Connection, tenant: TenantId, name: str, scopes: Sequence[str], *, now: datetime
+    connection: Connection, tenant: TenantId, name: str, scopes: Sequence[str], *, now: datetime, actor: str = _OPERATOR
 ) -> tuple[ApiKey, str]:
     """Make a key; returns it with the secret, which is shown once and stored nowhere."""
     secret = _PREFIX + secrets.token_urlsafe(32)
@@ -45,6 +49,7 @@ def add_key(
             "now": now,
         },
     )
+    _record(connection, tenant, name, actor, now, {"key": name, "id": key.id, "scopes": key.scopes})
     return key, secret
 
 
@@ -64,12 +69,15 @@ def find_key(connection: Connection, secret: str, *, now: datetime) -> ApiKey | 
     return ApiKey(id=row.id, tenant_id=TenantId(row.tenant_id), name=row.name, scopes=tuple(row.scopes))
 
 
-def revoke_key(connection: Connection, tenant: TenantId, name: str, *, now: datetime) -> int:
+def revoke_key(connection: Connection, tenant: TenantId, name: str, *, now: datetime, actor: str = _OPERATOR) -> int:
     """End every live key of `tenant` named `name`; returns how many."""
-    return connection.execute(
+    ended = connection.execute(
         text("update api_keys set revoked_at = :now where tenant_id = :t and name = :n and revoked_at is null"),
         {"now": now, "t": tenant, "n": name},
     ).rowcount
+    if ended:
+        _record(connection, tenant, name, actor, now, {"revoked": ended})
+    return ended
 
 
 def list_keys(connection: Connection) -> list[tuple[ApiKey, datetime | None]]:
@@ -84,3 +92,11 @@ def list_keys(connection: Connection) -> list[tuple[ApiKey, datetime | None]]:
         (ApiKey(id=r.id, tenant_id=TenantId(r.tenant_id), name=r.name, scopes=tuple(r.scopes)), r.last_used_at)
         for r in rows
     ]
+
+
+def _record(
+    connection: Connection, tenant: TenantId, name: str, actor: str, now: datetime, after: dict[str, object]
+) -> None:
+    audit.append(
+        connection, tenant, AuditAction.POLICY_CHANGED, actor=actor, at=now, subject=f"key:{name}", after=after
+    )

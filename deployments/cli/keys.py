@@ -6,15 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection
 
 from deployments.cli.context import database
 from deployments.cli.operator import operator
 from gateway.auth import Scope
-from spine.audit import AuditAction
 from spine.errors import Refused
-from spine.ids import TenantId, tenant_id
-from store import audit
+from spine.ids import tenant_id
 from store.keys import add_key, list_keys, revoke_key
 
 _Name = Annotated[str, typer.Argument(help="What uses it.")]
@@ -41,8 +38,8 @@ def add(
     """Make a key and print it, once: it is stored as its hash only."""
     owner, now, opened = tenant_id(tenant), datetime.now(UTC), database()
     with opened.system() as connection:
-        key, secret = add_key(connection, owner, name, [one.value for one in scope or _APPLICATION], now=now)
-        _record(connection, owner, name, now, {"key": name, "id": key.id, "scopes": key.scopes})
+        scopes = [one.value for one in scope or _APPLICATION]
+        _, secret = add_key(connection, owner, name, scopes, now=now, actor=operator())
     opened.close()
     typer.echo(secret)
 
@@ -62,16 +59,8 @@ def revoke(name: _Name, tenant: _Tenant = "") -> None:
     """End a key at once."""
     owner, now, opened = tenant_id(tenant), datetime.now(UTC), database()
     with opened.system() as connection:
-        ended = revoke_key(connection, owner, name, now=now)
-        if ended:
-            _record(connection, owner, name, now, {"revoked": ended})
+        ended = revoke_key(connection, owner, name, now=now, actor=operator())
     opened.close()
     if not ended:
         raise Refused("key.unknown", f"Tenant {owner} has no live key {name!r}. `opsspine keys list` shows all.")
     typer.echo(f"{name} is revoked.")
-
-
-def _record(connection: Connection, tenant: TenantId, name: str, now: datetime, after: object) -> None:
-    audit.append(
-        connection, tenant, AuditAction.POLICY_CHANGED, actor=operator(), at=now, subject=f"key:{name}", after=after
-    )
