@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.context import Context, context_of
 from spine.settings import Settings
+from spine.span import span
 from store.engine import Database
 from store.health import OutboxState, outbox_state
 from store.heartbeats import beats
@@ -86,7 +87,7 @@ def _heartbeat(seen: tuple[datetime, dict[str, Any]] | None, now: datetime, sile
         return _check("warn", "never heard of; it is not running, or has not begun yet")
     age = now - seen[0]
     status: Status = "pass" if age <= silence else "fail"
-    return _check(status, f"last heard of {age.total_seconds():.0f} s ago", observedValue=age.total_seconds())
+    return _check(status, f"last heard of {span(age)} ago", observedValue=age.total_seconds())
 
 
 def _outbox(state: OutboxState) -> dict[str, Any]:
@@ -101,9 +102,9 @@ def _outbox(state: OutboxState) -> dict[str, Any]:
         why = "; ".join(f"{channel}: {error}" for channel, error in state.held.items())
         return _check("warn", f"{state.pending} messages wait for channels that do not work: {why}")
     if state.oldest_age is not None and state.oldest_age > _OUTBOX_AGE:
-        seconds = state.oldest_age.total_seconds()
-        why = f"{state.pending} messages wait, the oldest for {seconds:.0f} s: {state.last_error or 'no relay runs'}"
-        return _check("warn", why, observedValue=seconds)
+        blamed = state.last_error or "no relay runs"
+        why = f"{state.pending} messages wait, the oldest for {span(state.oldest_age)}: {blamed}"
+        return _check("warn", why, observedValue=state.oldest_age.total_seconds())
     return _check("pass", f"{state.pending} messages wait", observedValue=state.pending)
 
 

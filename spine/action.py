@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from spine.plan import BlastRadius, Frozen, GuardResult, Risk
 from spine.settings.respond import PolicySettings
+from spine.span import span
 
 
 class ActionParams(Frozen):
@@ -181,7 +182,8 @@ class ActionSpec(Generic[P]):
         if bounds is None and ttl is not None:
             found.append(f"{self.key} takes no time to live")
         if bounds is not None and (ttl is None or not bounds.min <= ttl <= bounds.max):
-            found.append(f"time to live {ttl} is outside {bounds.min} to {bounds.max}")
+            wanted = span(ttl) if ttl else "none"
+            found.append(f"time to live {wanted} is outside {span(bounds.min)} to {span(bounds.max)}")
         return found
 
 

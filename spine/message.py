@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from spine.notification import Topic
 from spine.plain import clean, cut
 from spine.plan import Decision, Step
 from spine.severity import Severity
+from spine.span import span
 
 _WORD = 200
 """Longest single value from outside that is shown in a line."""
@@ -146,7 +147,7 @@ def headline(incident: Incident, decision: Decision | None, impact: str, wait: s
     """`[{sev}] {type} {tenant} since {utc}. Impact …. Evidence {receipts}. Action {action}, TTL {ttl}. Next {t}.`"""
     steps = [step for step in decision.steps if step.ttl] if decision else []
     receipts = ", ".join(ref.sha256[:8] for ref in decision.evidence[:3]) if decision else "being gathered"
-    action, ttl = (steps[0].action_key, _minutes(steps[0])) if steps else ("none yet", "none")
+    action, ttl = (steps[0].action_key, _length(steps[0])) if steps else ("none yet", "none")
     return (
         f"[{incident.severity.label}] {incident.kind.value} {clean(incident.tenant_id)} since "
         f"{_utc(incident.first_event_at)}. Impact {impact}. Evidence {receipts or 'none'}. "
@@ -227,7 +228,7 @@ def _evidence(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
         lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
     for detector, seen in list(summary.get("detectors", {}).items())[:5]:
         lines.append(
-            f"{clean(detector)}: {seen['n']} events in {seen['window_minutes']:g} min, "
+            f"{clean(detector)}: {seen['n']} events in {span(timedelta(minutes=seen['window_minutes']))}, "
             f"{seen['margin']:.1f} times its threshold"
         )
     if decision is not None:
@@ -241,11 +242,11 @@ def _blast(step: Step) -> tuple[str, ...]:
     blast = step.blast_radius
     if blast is None:
         return ()
-    minutes = (blast.window_end - blast.window_start).total_seconds() / 60
+    past = span(blast.window_end - blast.window_start)
     return (
         f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the attack ({blast.attack_stopped} of "
         f"{blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate logins ({blast.legitimate_hit} of "
-        f"{blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last {minutes:.0f} min; "
+        f"{blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last {past}; "
         f"cap {blast.cap:.1%}",
     )
 
@@ -254,7 +255,7 @@ def _step(step: Step) -> str:
     on = f" on {', '.join(clean(target) for target in step.targets[:5])}" if step.targets else ""
     more = f" and {len(step.targets) - 5} more" if len(step.targets) > 5 else ""
     undo = "takes itself back" if step.reversible else "cannot be taken back"
-    how = f"{step.risk.value} risk, {_minutes(step)}, {undo} ({step.gate.label})"
+    how = f"{step.risk.value} risk, {_length(step)}, {undo} ({step.gate.label})"
     return f"{step.order}. {step.action_key}{on}{more}: {how}"
 
 
@@ -278,8 +279,8 @@ def _next(incident: Incident) -> str:
     }.get(incident.status, incident.status.value.replace("_", " "))
 
 
-def _minutes(step: Step) -> str:
-    return f"{step.ttl.total_seconds() / 60:g} min" if step.ttl else "no TTL"
+def _length(step: Step) -> str:
+    return span(step.ttl) if step.ttl else "no TTL"
 
 
 def _utc(moment: datetime) -> str:

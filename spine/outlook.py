@@ -1,6 +1,7 @@
 """Two things people ask of a plan at once: whom does it concern, and what happens next."""
 
 from spine.plan import Decision, Gate, Step
+from spine.span import span
 
 
 def impact(decision: Decision) -> str:
@@ -20,7 +21,7 @@ def following(decision: Decision) -> str:
     if waiting:
         return f"{max(s.gate for s in waiting).label} before {decision.expires_at:%H:%M}Z"
     if decision.verify is not None:
-        return f"verification within {decision.verify.deadline + decision.verify.hold}"
+        return f"verification within {span(decision.verify.deadline + decision.verify.hold)}"
     return "a person looks at it"
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from spine.plan import VerifyCriteria
+from spine.span import span
 
 LEAST_SUCCESS = 0.9
 """Legitimate success rate below which harm is assumed when no baseline is known. Source: RUNBOOKS 2.1."""
@@ -97,7 +98,7 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
     if not calm or calm[0].start > last_chance:
         return _restless(criteria, complete, now >= last_chance, numbers)
     if calm[-1].end - calm[0].start < criteria.hold:
-        because = f"failures are under the limit since {calm[0].start:%H:%M:%S}Z, not yet for {criteria.hold}"
+        because = f"failures are under the limit since {calm[0].start:%H:%M:%S}Z, not yet for {span(criteria.hold)}"
         return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=True, numbers=numbers)
     return _settled(criteria, calm, not verdict_due, numbers)
 
@@ -116,8 +117,8 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
         else "nothing had to be stopped any more: the attack ended"
     )
     because = (
-        f"at most {max(s.failures for s in calm)} failures per {criteria.window} (limit "
-        f"{criteria.max_failures_per_window:.0f}) for {calm[-1].end - calm[0].start}; {why}; "
+        f"at most {max(s.failures for s in calm)} failures per {span(criteria.window)} (limit "
+        f"{criteria.max_failures_per_window:.0f}) for {span(calm[-1].end - calm[0].start)}; {why}; "
         f"legitimate success {numbers['legitimate_success_rate']:.1%} of {attempts}"
     )
     return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)

@@ -14,6 +14,7 @@ from spine.notification import Topic
 from spine.plan import Decision, VerifyCriteria
 from spine.sample import samples
 from spine.settings import Settings
+from spine.span import span
 from spine.verdict import Outcome, Sample, Verdict, judge
 from store import audit, decisions, events, incident_rows, incidents, known, leases
 from store.engine import Database
@@ -38,7 +39,7 @@ def begin_verification(
         move(
             connection, incident, IncidentStatus.VERIFYING, at=now, verify_after=due,
             summary=f"Verifying until {due:%H:%M:%S} UTC: failures at most {criteria.max_failures_per_window:.0f} per "
-            f"{criteria.window} for {criteria.hold}",
+            f"{span(criteria.window)} for {span(criteria.hold)}",
         )  # fmt: skip
     return due
 

@@ -16,6 +16,7 @@ from spine.errors import Refused
 from spine.ids import ApprovalId
 from spine.person import PersonRef
 from spine.plan import Decision
+from spine.span import span
 from store import approvals, people
 from store.decide import decide
 
@@ -117,7 +118,7 @@ def _plan(decision: Decision, approval: Approval) -> list[str]:
     for step in decision.steps:
         if step.order not in approval.steps:
             continue
-        ttl = f" for {step.ttl}" if step.ttl else ""
+        ttl = f" for {span(step.ttl)}" if step.ttl else ""
         lines.append(f"step {step.order}: {step.action_key}{ttl}, {step.risk.value} risk, {step.params}")
         if step.targets:
             lines.append(f"  targets: {', '.join(step.targets)}")

@@ -1,6 +1,6 @@
 """`opsspine leases …`: what is in force, until when, and how to end it early."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from deployments.cli.acting import acting
 from deployments.cli.context import database, settings
 from spine.ids import tenant_id
 from spine.lease import Lease, LeaseState
+from spine.span import span
 from store import flags
 from store import leases as stored
 
@@ -65,5 +66,5 @@ def revert(
 def _left(lease: Lease, now: datetime) -> str:
     if lease.expires_at is None:
         return ""
-    minutes = (lease.expires_at - now).total_seconds() / 60
-    return f"{minutes:.0f} min" if minutes >= 0 else f"overdue {-minutes:.0f} min"
+    left = lease.expires_at - now
+    return span(left) if left >= timedelta(0) else f"overdue {span(-left)}"

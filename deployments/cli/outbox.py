@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.context import database
+from spine.span import span
 from store import outbox as stored
 from store.health import outbox_state
 
@@ -29,7 +30,7 @@ def list_outbox(limit: Annotated[int, typer.Option(help="Rows at most.")] = 50) 
     opened.close()
     table = Table("id", "tenant", "channel", "topic", "status", "age", "attempts", "error")
     for row in rows:
-        age = f"{(now - row.created_at).total_seconds():.0f} s"
+        age = span(now - row.created_at)
         table.add_row(
             str(row.id), row.tenant_id, row.channel, row.topic, row.status, age, str(row.attempts), row.error or ""
         )

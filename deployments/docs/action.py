@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
-from deployments.docs.markdown import default, field_words, kind, span, table
+from deployments.docs.markdown import default, field_words, kind, table
 from deployments.docs.markdown import page as whole_page
 from spine.action import ActionSpec, GuardView, SiteFacts
 from spine.decision.blast import attempts
 from spine.flag import CATALOGUE
 from spine.plan import Risk
 from spine.policy import ActionRequest, rule
+from spine.span import span
 from tasks.mitigations import actions
 
 _INTRODUCTION = """What may be done about an incident. Each is a lease: it ends by itself, and what was there before

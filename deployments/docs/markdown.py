@@ -5,7 +5,6 @@ import inspect
 import json
 import types
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -25,15 +24,6 @@ def page(title: str, module: str, *parts: str) -> str:
     """A whole page, with a word on where it comes from."""
     note = f"Written by `python -m deployments.docs` from {module}; edit that, not this."
     return "\n\n".join([f"# {title}", note, *(part.strip("\n") for part in parts)]) + "\n"
-
-
-def span(length: timedelta) -> str:
-    """A length of time in its largest whole unit."""
-    seconds = length.total_seconds()
-    for name, size in (("h", 3600), ("min", 60)):
-        if seconds % size == 0:
-            return f"{seconds / size:g} {name}"
-    return f"{seconds:g} s"
 
 
 def first_paragraph(docstring: str | None) -> str:

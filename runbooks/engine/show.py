@@ -8,6 +8,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from spine.incident import Incident
 from spine.lease import Lease
 from spine.plan import Decision, Gate, GuardResult, Step
+from spine.span import span
 
 _MOST_TARGETS = 12
 
@@ -125,7 +126,7 @@ def _step_row(step: Step) -> str:
 
 
 def _for(ttl: timedelta | None) -> str:
-    return "" if ttl is None else str(ttl)
+    return "" if ttl is None else span(ttl)
 
 
 def _reasons(results: Iterable[GuardResult]) -> str:

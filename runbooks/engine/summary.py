@@ -2,6 +2,7 @@
 
 from runbooks.engine.context import RunContext
 from runbooks.engine.show import incident_text, lease_text, show, timeline_text
+from spine.span import span
 from store import incidents, leases
 
 
@@ -12,9 +13,9 @@ async def show_summary(context: RunContext) -> None:
         story = incidents.timeline(connection, incident.id)
         held = leases.of_incident(connection, incident.id)
     applied = min((lease.applied_at for lease in held if lease.applied_at and lease.ttl_seconds), default=None)
-    times = [f"- time to detect: {(incident.opened_at - incident.first_event_at).total_seconds():.0f} s"]
+    times = [f"- time to detect: {span(incident.opened_at - incident.first_event_at)}"]
     if applied is not None:
-        times.append(f"- time to mitigate: {(applied - incident.first_event_at).total_seconds():.0f} s")
+        times.append(f"- time to mitigate: {span(applied - incident.first_event_at)}")
     text = "\n\n".join(
         [
             incident_text(incident),

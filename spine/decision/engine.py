@@ -12,6 +12,7 @@ from spine.decision.rules import FlagState, Rules
 from spine.plan import Decision, RollbackPlan, Step, Verb
 from spine.runbook import Runbook
 from spine.severity import Severity
+from spine.span import span
 
 STALE_AFTER = timedelta(minutes=15)
 """A source that has been silent for the shortest window of detection leaves that window incomplete."""
@@ -150,7 +151,7 @@ def _rollback(steps: tuple[Step, ...], actions: Actions, runbook: Runbook, last_
     undone = [s for s in reversed(steps) if s.ttl is not None]
     return RollbackPlan(
         trigger=runbook.rollback_trigger,
-        steps=tuple(f"revert {s.action_key}, by itself {s.ttl} after it was applied" for s in undone),
+        steps=tuple(f"revert {s.action_key}, by itself {span(s.ttl)} after it was applied" for s in undone if s.ttl),
         owner=runbook.owner,
         deadline=last_start + max(s.ttl for s in undone if s.ttl is not None) if undone else None,
         irreversible=tuple(s.action_key for s in steps if not s.reversible and not actions[s.action_key].harmless),

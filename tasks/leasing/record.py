@@ -1,6 +1,6 @@
 """What every turn of a lease leaves behind, in the transaction of the turn: timeline, outbox, audit."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from spine.lease import Lease
 from spine.notification import Topic, channels_for
 from spine.settings import Settings
 from spine.severity import Severity
+from spine.span import span
 from store import audit, incidents, outbox
 
 
@@ -33,7 +34,7 @@ def reverted(
     connection: Connection, lease: Lease, drift: str | None, *, actor: str, now: datetime, settings: Settings
 ) -> None:
     """The action has ended; `drift` tells what people changed by hand meanwhile."""
-    late = f", {lease.late_seconds:.0f} s late" if lease.late_seconds else ""
+    late = f", {span(timedelta(seconds=lease.late_seconds))} late" if lease.late_seconds else ""
     edited = f"; the flag was {drift}" if drift else ""
     summary = f"{_title(lease)} has ended ({lease.revert_reason}){late}{edited}"
     _note(connection, lease, "mitigation.reverted", summary, actor=actor, now=now)

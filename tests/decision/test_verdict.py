@@ -69,6 +69,11 @@ def test_judge(found: list[Sample], outcome: str, cause: str, pending: bool) -> 
     assert answer.because
 
 
+def test_the_sentence_tells_times_as_people_do() -> None:
+    assert "not yet for 15 min" in verdict([sample(0)]).because
+    assert "failures per 5 min (limit 10) for 15 min" in verdict([sample(i) for i in range(3)]).because
+
+
 def test_without_a_baseline_ninety_percent_is_the_line() -> None:
     unknown = CRITERIA.model_copy(update={"baseline_success_rate": None})
     assert verdict([sample(0, attempts=100, ok=89)], unknown).outcome is Outcome.HARMFUL

@@ -1,14 +1,13 @@
 """The reference says what the code says, and the check notices when it, or a rule of the code, is broken."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deployments.docs.__main__ import PAGES, ROOT, main, stale
 from deployments.docs.command import commands
-from deployments.docs.markdown import span, table
+from deployments.docs.markdown import table
 from deployments.docs.rule import PACKAGES, broken_rules, misnamed, runbook_problems, undocumented
 from deployments.docs.setting import variables
 from runbooks import catalogue
@@ -88,11 +87,6 @@ def test_every_setting_action_and_command_is_on_its_page() -> None:
 def test_a_variable_on_the_page_is_really_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPSSPINE_DETECT__BUCKET__LEAK_SECONDS", "7")
     assert Settings().detect.bucket.leak_seconds == 7
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(5400, "90 min"), (7200, "2 h"), (90, "90 s")])
-def test_times_are_told_in_their_largest_whole_unit(seconds: int, words: str) -> None:
-    assert span(timedelta(seconds=seconds)) == words
 
 
 def test_a_bar_does_not_break_a_table() -> None:
