@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import shlex
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import httpx
 import pyotp
 from rich.console import Console
+from rich.markup import escape
 
 from deployments.demo.environment import APPROVER_EMAIL
 from deployments.demo.slack import Question, SlackWorkspace
@@ -59,17 +62,36 @@ class ByHand:
     """You."""
 
     console: Console
+    slack: SlackWorkspace
     folder: Path
     totp_secret: str
 
-    def explain(self) -> None:
-        """Say how to decide, once there is something to decide."""
+    async def watch(self) -> None:
+        """Say of every question, once, how to decide it, until cancelled."""
+        told: set[str] = set()
+        while True:
+            with contextlib.suppress(httpx.HTTPError):  # the workspace is away: look again
+                for question in await asyncio.to_thread(self.slack.questions):
+                    if question.approval not in told:
+                        told.add(question.approval)
+                        self.console.print(self.explained(question.approval), soft_wrap=True, highlight=False)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    def explained(self, approval: str) -> str:
+        """Who you are, and the commands that decide, as any shell takes them."""
         link = pyotp.TOTP(self.totp_secret).provisioning_uri(name=APPROVER_EMAIL, issuer_name="opsspine demo")
-        self.console.print(
-            f"[bold]You decide.[/] You are {APPROVER_EMAIL}; your authenticator: {link}\n"
-            f"  a code now   python -c 'import pyotp; print(pyotp.TOTP(\"{self.totp_secret}\").now())'\n"
-            f"  what waits   OPSSPINE_DATA_DIR={self.folder} opsspine approvals list\n"
-            "  or in Prefect UI: the run is paused; Resume shows the form",
-            soft_wrap=True,
-            highlight=False,
-        )
+        one, code = approval[:8], f"import pyotp; print(pyotp.TOTP('{self.totp_secret}').now())"
+        told = {
+            "a code now": shlex.join([sys.executable, "-c", code]),
+            "what is asked": self._command("show", one),
+            "yes": self._command("approve", one, "--as", APPROVER_EMAIL, "--reason", "seen"),
+            "no": self._command("deny", one, "--as", APPROVER_EMAIL, "--reason", "not sure"),
+        }
+        head = f"[bold]You decide.[/] You are {APPROVER_EMAIL}; your authenticator: {link}"
+        lines = [f"  {what:<14}{escape(command)}" for what, command in told.items()]
+        return "\n".join([head, *lines, "  or in Prefect UI: the run is paused; Resume shows the form"])
+
+    def _command(self, *words: str) -> str:
+        """`opsspine approvals …` of this demo's spine, from whatever folder and environment."""
+        program = Path(sys.executable).with_name("opsspine")
+        return f"OPSSPINE_DATA_DIR={shlex.quote(str(self.folder))} {shlex.join([str(program), 'approvals', *words])}"

@@ -133,11 +133,10 @@ class Demo:
     @asynccontextmanager
     async def _approver(self, onboarded: Onboarded) -> AsyncIterator[None]:
         """Somebody who decides, for as long as the demo plays."""
-        if self.options.approve == "by-hand":
-            ByHand(self.console, self.folder, onboarded.totp_secret).explain()
-            yield
-            return
-        task = asyncio.create_task(Scripted(self.slack, onboarded.totp_secret).watch())
+        secret = onboarded.totp_secret
+        by_hand = self.options.approve == "by-hand"
+        who = ByHand(self.console, self.slack, self.folder, secret) if by_hand else Scripted(self.slack, secret)
+        task = asyncio.create_task(who.watch())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +14,19 @@ import pyotp
 import pytest
 from fastapi import FastAPI, Form, Response
 from fastapi.responses import JSONResponse
+from rich.console import Console
 
-from deployments.demo.approver import Scripted
+from deployments.demo.approver import ByHand, Scripted
+from deployments.demo.environment import APPROVER_EMAIL
 from deployments.demo.fake_slack import FakeSlack, create_app
 from deployments.demo.slack import SlackWorkspace
 from deployments.port import free_port
 from gateway.slack_view import step_up_view
+from spine.person import Role
 from spine.prompt import APPROVE, CODE, REASON
+from spine.settings import Settings
+from store import people
+from store.secrets import Vault
 
 APPROVAL = UUID(int=7)
 SECRET = pyotp.random_base32()
@@ -115,3 +124,50 @@ def test_a_workspace_that_is_down_is_asked_again() -> None:
         return alive
 
     assert asyncio.run(run())
+
+
+def test_the_commands_for_a_person_work_as_they_are_printed(approval_case: Any, tmp_path: Path) -> None:
+    case = approval_case
+    vault = Vault.of(Settings(data_dir=tmp_path, secret_key=None), create=True)
+    case.clock.advance(datetime.now(UTC) - case.clock.now())
+    approval = case.ask(of=case.plan("now"))
+    with case.database.system() as connection:
+        roles = [(case.tenant, Role.SECURITY_ADMIN)]
+        _, secret = people.add(connection, APPROVER_EMAIL, "Noor", roles, vault=vault, actor="t", now=case.clock.now())
+    with (console := Console(width=80)).capture() as shown:
+        by_hand = ByHand(console, SlackWorkspace(1, ""), tmp_path, secret)
+        console.print(by_hand.explained(str(approval.id)), soft_wrap=True, highlight=False)
+    code, show, yes, _ = (line[16:] for line in shown.get().splitlines()[1:5])
+
+    def run(command: str, typed: str = "") -> str:
+        environment = {"PATH": "/usr/bin:/bin", "DATABASE_URL": case.database.url}
+        done = subprocess.run(
+            command,
+            check=False,
+            shell=True,
+            input=typed,
+            capture_output=True,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert approval.plan_hash in run(show)
+    assert "Noor approved via cli" in run(yes, typed=run(code))
+    assert case.get(approval).status == "approved"
+
+
+def test_a_person_is_told_once_how_to_decide(slack: FakeSlack, tmp_path: Path) -> None:
+    console, workspace = Console(width=80), SlackWorkspace(int(slack.url.rsplit(":", 1)[1]), "")
+
+    async def run() -> None:
+        task = asyncio.create_task(ByHand(console, workspace, tmp_path, SECRET).watch())
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with console.capture() as shown:
+        asyncio.run(run())
+    assert shown.get().count(f"approve {str(APPROVAL)[:8]} --as {APPROVER_EMAIL}") == 1
