@@ -17,8 +17,8 @@ VERIFY_WINDOW_SECONDS = 8.0
 VERIFY_SETTLE_SECONDS = 20.0
 VERIFY_HOLD_SECONDS = 24.0
 _MAX_FAILURES_PER_WINDOW = 5
-"""A tenth of what the attack makes in such a window. An absolute floor has to grow with the attack that is squeezed
-into minutes; with the default, one mistyped password in a window would count as an attack that goes on."""
+"""A tenth of what the attack makes in such a window. The default, 10 in 5 minutes, is 0.3 in a window of 8 seconds:
+one mistyped password would count as an attack that goes on."""
 _ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "TERM", "SSL_CERT_FILE", "TZ")
 """All that is taken over from whoever runs the demo: their own settings of a spine must not play a part."""
 
@@ -42,7 +42,6 @@ def spine_environment(folder: Path, ports: Ports, slack: Mapping[str, str], off:
     """Settings of the demo's spine."""
     quick = {
         "OPSSPINE_DETECT__INTERVAL_SECONDS": "5",
-        "OPSSPINE_DETECT__STALE_AFTER_INTERVALS": "12",
         "OPSSPINE_POLICY__MIN_TTL_SECONDS": "30",
         "OPSSPINE_POLICY__TTL_SECONDS": json.dumps(dict.fromkeys(_LEASED, LEASE_SECONDS)),
         "OPSSPINE_VERIFY__WINDOW_MINUTES": str(VERIFY_WINDOW_SECONDS / 60),
