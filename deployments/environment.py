@@ -26,6 +26,8 @@ _KEPT = {
     # In memory (the default) a killed server forgets who holds a slot, and the slot is never free again.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
+# A process that forks must have a single thread (docs/adr/0004), and no array here is worth two.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def child_environment(settings: Settings, database_url: str, prefect_database_url: str) -> dict[str, str]:
@@ -37,6 +39,7 @@ def child_environment(settings: Settings, database_url: str, prefect_database_ur
         **_QUICK,
         **_KEPT,
         "PYTHONUNBUFFERED": "1",
+        **_ONE_THREAD,
         "DATABASE_URL": database_url,
         "OPSSPINE_DATA_DIR": str(settings.data_dir),
         "PREFECT_HOME": str(home),

@@ -49,10 +49,9 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
     return [*scheduled, *manual, *runbooks]
 
 
-async def main() -> None:
+async def main(warm: WarmStart) -> None:
     """Wait for the server, register, tell the supervisor, and run until ended."""
     settings = await settings_from_blocks()
-    warm = WarmStart(settings.data_dir)
     await _server(settings.prefect.url)
     runner = Runner(
         name="opsspine",
@@ -86,4 +85,4 @@ async def _server(url: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(main(WarmStart(Settings().data_dir))))

@@ -28,6 +28,7 @@ from spine.settings import Settings
 from store.embedded import EmbeddedPostgres
 from store.engine import Database
 from store.migrate import migrate
+from tasks.notifiers import checked
 
 _READY_SECONDS = 120
 _POLL_SECONDS = 0.1
@@ -106,13 +107,14 @@ class Supervisor:
         child("runner", "deployments.serve", stop_signal=signal.SIGKILL)
         child("gateway", "deployments.gateway")
         child("relay", "deployments.relay")
-        self._await(f"{self.settings.prefect.url}/health")
-        self._await(f"{self.settings.gateway.url}/readyz")
+        with httpx.Client(timeout=2, trust_env=False) as client:
+            self._await(client, f"{self.settings.prefect.url}/health")
+            self._await(client, f"{self.settings.gateway.url}/readyz")
         self._await_file(self.settings.data_dir / READY_FILE)
         self._write_state(ours)
 
-    def _await(self, url: str) -> None:
-        self._until(lambda: _answers(url), f"{url} did not answer")
+    def _await(self, client: httpx.Client, url: str) -> None:
+        self._until(lambda: _answers(client, url), f"{url} did not answer")
 
     def _await_file(self, file: Path) -> None:
         self._until(file.exists, "the runner did not register its deployments")
@@ -171,9 +173,9 @@ class Supervisor:
         (self.settings.data_dir / READY_FILE).unlink(missing_ok=True)
 
 
-def _answers(url: str) -> bool:
+def _answers(client: httpx.Client, url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2).status_code == 200
+        return client.get(url).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -181,7 +183,7 @@ def _answers(url: str) -> bool:
 def main() -> int:
     """The supervisor in the foreground; 1 and a sentence when it cannot start."""
     try:
-        Supervisor(Settings()).run()
+        Supervisor(checked(Settings())).run()
     except OpsSpineError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
