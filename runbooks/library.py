@@ -51,7 +51,7 @@ class MetricsSnapshot(BaseModel):
     known_users: frozenset[str] | None = None
     """Those of their users who logged in within 30 days before."""
     known_addresses: frozenset[str] | None = None
-    """Those of their addresses from which a login had succeeded before."""
+    """Those of their addresses where people lived before: most users who tried from there had got in."""
     failures_15m: int = Field(default=0, ge=0)
     """Used where there are no `logins`; likewise the next two."""
     successes_15m: int = Field(default=0, ge=0)

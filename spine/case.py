@@ -66,7 +66,7 @@ class Case:
                 user_id, ip, country, user_agent); None = they could not be read.
             known_users: users of those events with a success in the 30 days before the incident; None =
                 they could not be looked up.
-            known_addresses: addresses of those events from which a login had succeeded before it; same.
+            known_addresses: addresses of those events where people lived before it (spine/detect/trust.py); same.
         """
         now = aware(now)
         start = now - LOOK_BACK

@@ -27,7 +27,7 @@ def samples(
         watermark: how far the tenant's events reach; a window that ends after it is incomplete. A source is
             allowed one silent window, for a quiet tenant is not a broken one.
         known_users: users with a success in the 30 days before the incident.
-        known_addresses: addresses a login had succeeded from before it.
+        known_addresses: addresses where people lived before it.
     """
     frame = attempts(logins, since=applied_at, until=now)
     steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(set(known_addresses))

@@ -16,7 +16,7 @@ from store.unknown_now import unknown_rows
 HOUR = timedelta(hours=1)
 _TIMES = {"watermark", "first_fail", "last_fail", "last_ok", "first_seen", "overflowed_at", "overflow_first"}
 _TEXTS = {"tenant_id", "type", "ip", "user_id", "country", "asn", "user_agent", "drill_id"}
-_FLAGS = {"ever_ok", "synthetic"}
+_FLAGS = {"known", "synthetic"}
 _FLOATS = ("history_days", "bucket_level", "base_", "mean_", "var_")
 _TENANTS = """
 select tenant_id, watermark at time zone 'UTC', least(extract(epoch from %(now)s - first_at) / 86400, 28)::float8,

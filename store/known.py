@@ -6,30 +6,32 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from spine.case import Usual
+from spine.detect.trust import known_good
 from spine.ids import TenantId
+from store.named import sql
+from store.stage import cursor_of
 
 _DAYS = timedelta(days=30)
+_ENTERED = """
+select distinct user_id from auth_ops_logs
+where tenant_id = %(tenant)s and type = 'login_succeeded' and occurred_at >= %(since)s and occurred_at < %(until)s
+  and not synthetic and user_id = any(%(users)s)"""
 
 
 def known_before(
     connection: Connection, tenant: TenantId, moment: datetime, *, users: Collection[str], addresses: Collection[str]
 ) -> tuple[set[str], set[str]]:
-    """(users, addresses) out of those given that had a successful login within 30 days before `moment`.
+    """(users, addresses) out of those given that were good in the 30 days before `moment`.
 
-    One scan of the tenant's days; for a diagnosis, not for a tick.
+    Users with a successful login, and addresses where people lived (spine/detect/trust.py): what an attacker hit
+    before anybody noticed makes him no neighbour. Scans the tenant's days; for a diagnosis, not for a tick.
     """
-    rows = connection.execute(
-        text(
-            "select distinct user_id, host(ip) from auth_ops_logs where tenant_id = :tenant"
-            " and type = 'login_succeeded' and occurred_at >= :since and occurred_at < :until and not synthetic"
-            " and (user_id = any(:users) or ip = any(cast(:addresses as inet[])))"
-        ),
-        {
-            "tenant": tenant, "since": moment - _DAYS, "until": moment, "users": list(users),
-            "addresses": list(addresses),
-        },
-    ).all()  # fmt: skip
-    return {r[0] for r in rows if r[0]} & set(users), {r[1] for r in rows if r[1]} & set(addresses)
+    span = {"tenant": tenant, "since": moment - _DAYS, "until": moment}
+    with cursor_of(connection) as cursor:
+        entered = cursor.execute(_ENTERED, span | {"users": list(users)}).fetchall()
+        lived = cursor.execute(sql("known_addresses"), span | {"addresses": list(addresses)}).fetchall()
+    homes = {ip for ip, tried, got_in, early in lived if known_good(tried=tried, entered=got_in, early=early)}
+    return {user for (user,) in entered}, homes & set(addresses)
 
 
 def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:

@@ -1,8 +1,9 @@
-"""Distinct users with failed logins from addresses that never succeeded: the measure that finds slow sprays.
+"""Distinct users with failed logins from addresses where nobody lives: the measure that finds slow sprays.
 
 Each closed hour is summarised once from its raw events into sketches, and again when late rows arrive; ticks
 read the sums only. An address is unknown for a failure when no login from it succeeded before that, nor within
-ten minutes after (somebody who mistypes on a new phone is no attacker).
+ten minutes after (somebody who mistypes on a new phone is no attacker), or when by now most users who tried from
+it failed (an attacker's hits make him no neighbour).
 """
 
 from collections import defaultdict

@@ -20,7 +20,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 @dataclass(slots=True)
 class _Tried:
-    """Failures of one tenant in the last 60 minutes, from addresses that never succeeded."""
+    """Failures of one tenant in the last 60 minutes, from addresses where nobody lives."""
 
     users_15m: set[str] = field(default_factory=set)
     users: set[str] = field(default_factory=set)

@@ -1,9 +1,9 @@
 """Which minutes of a replay need a tick. In the others nothing can open, end, or gain an address.
 
-A finding needs hostile rows: failures of an address whose share of successes is, or was, below the trusted one.
-Between events of such addresses all counts can only fall, baselines change on the hour, and an incident ends
-when its quiet time is over. The rules that ask for "at most" can begin to hold while counts fall; they need
-several failures within the hour, so as long as there are that many, every minute is looked at.
+A finding needs hostile rows: failures of an address that is, at that time, not surely known good. Between such
+events all counts can only fall, baselines change on the hour, and an incident ends when its quiet time is over.
+The rules that ask for "at most" can begin to hold while counts fall; they need many failures of one address, or of
+a tenant, so as long as there are that many, every minute is looked at.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from spine.detect.trust import MOST_EARLY, SEVERAL
 from spine.ids import NO_TENANT, TenantId
 from spine.settings.detect import DetectSettings
 
 MINUTE = timedelta(minutes=1)
+_SURE_SHARE = 0.85
+"""Of an address's users: at this share, 64 bits do not take most of them for a minority."""
 _LOGINS = ["login_failed", "login_succeeded"]
 Flags = npt.NDArray[np.bool_]
 
@@ -32,16 +35,18 @@ class Stillness:
             for tenant, times in events["occurred_at"].groupby(_tenants(events), observed=True)
         }
         rows = _logins(events)
-        failed = rows[~rows["ok"]]
-        suspect = rows[_suspect(rows, settings.trusted_success_share)]
-        tries = suspect[~suspect["ok"]]
-        fewest = int(min(settings.bucket.capacity_failures + 1, settings.targeted_user.min_failures,
-                         settings.spray.min_failures, settings.stuffing.min_failures))  # fmt: skip
-        self.moving = self._at(suspect["at"])
+        failed, unsure = ~rows["ok"], ~_surely_known(rows)
+        doubtful = unsure.groupby([rows["tenant"], rows["ip"]]).transform("any")
+        tries = rows[failed & doubtful]
+        self.moving = self._at(rows.loc[failed & unsure, "at"])
+        self.moving |= self._at(rows.loc[~failed & doubtful & _failed_lately(rows), "at"])
         self.moving |= self._at(rows.groupby("tenant")["at"].min() + timedelta(days=settings.min_history_days))
-        self.crowded = self._crowded(tries, fewest, timedelta(minutes=60))
-        for tenant, flags in self._crowded(failed, settings.tenant_ratio.min_failures, timedelta(minutes=15)).items():
-            self.crowded[tenant] = flags | self.crowded.get(tenant, np.zeros(minutes + 1, bool))
+        one = min(settings.spray.min_failures, settings.stuffing.min_failures)
+        hour, quarter = timedelta(minutes=60), timedelta(minutes=15)
+        self.crowded: dict[TenantId, Flags] = {}
+        self._crowd(tries, ["tenant", "ip"], one, hour)
+        self._crowd(tries, ["tenant"], settings.spray.distributed_min_failures, quarter)
+        self._crowd(rows[failed], ["tenant"], settings.tenant_ratio.min_failures, quarter)
 
     def still(self, now: datetime, ends: Mapping[TenantId, datetime]) -> bool:
         """True when the tick at `now` may be left out. `ends`: when each tenant's live incident could end."""
@@ -64,20 +69,17 @@ class Stillness:
         flags[index[(index >= 0) & (index <= self.minutes)].astype(int)] = True
         return flags
 
-    def _crowded(self, failed: pd.DataFrame, fewest: int, window: timedelta) -> dict[TenantId, Flags]:
-        """Per tenant, minutes at which at least `fewest` failures lie within the window (and a minute)."""
-        found: dict[TenantId, Flags] = {}
-        for tenant, rows in failed.groupby("tenant"):
+    def _crowd(self, failed: pd.DataFrame, by: list[str], fewest: int, window: timedelta) -> None:
+        """Mark, per tenant, minutes at which at least `fewest` failures of one group lie within the window."""
+        for (tenant, *_), rows in failed.groupby(by):
             times = np.asarray((rows["at"] - self.start) / MINUTE, float)
             if len(times) < fewest:
                 continue
             begin, end = np.ceil(times[fewest - 1 :]), np.floor(times[: len(times) - fewest + 1] + window / MINUTE) + 1
-            flags = np.zeros(self.minutes + 1, bool)
+            flags = self.crowded.setdefault(TenantId(str(tenant)), np.zeros(self.minutes + 1, bool))
             for a, b in zip(begin, end, strict=True):
                 if b >= max(a, 0):
                     flags[max(int(a), 0) : int(b) + 1] = True
-            found[TenantId(str(tenant))] = flags
-        return found
 
 
 def _logins(events: pd.DataFrame) -> pd.DataFrame:
@@ -86,6 +88,7 @@ def _logins(events: pd.DataFrame) -> pd.DataFrame:
         {
             "tenant": _tenants(rows).to_numpy(),
             "ip": _spelled(rows["ip"]),
+            "user": rows["user_id"].astype(object).where(rows["user_id"].notna(), np.arange(len(rows))).to_numpy(),
             "ok": (rows["type"] == "login_succeeded").to_numpy(),
             "at": rows["occurred_at"].to_numpy() if rows.empty else rows["occurred_at"].array,
         }
@@ -111,9 +114,23 @@ def _canonical(address: str) -> str:
         return address
 
 
-def _suspect(rows: pd.DataFrame, share: float) -> Flags:
-    """Rows of addresses that at some time had too small a share of successes to be trusted."""
-    grouped = rows.groupby(["tenant", "ip"], sort=False)["ok"]
-    good, tries = grouped.cumsum(), grouped.cumcount() + 1
-    low = (good == 0) | (good / tries < share)
-    return np.asarray(low.groupby([rows["tenant"], rows["ip"]]).transform("any").eq(True), bool)
+def _surely_known(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """At each login, whether its address is known good beyond doubt: with more room than the estimates need."""
+    key = [rows["tenant"], rows["ip"]]
+    ok = rows["ok"]
+
+    def so_far(flags: pd.Series) -> pd.Series:
+        return flags.groupby(key, sort=False).cumsum()
+
+    tried = so_far(~rows.duplicated(["tenant", "ip", "user"]))
+    entered = so_far(ok & ~rows.duplicated(["tenant", "ip", "user", "ok"]))
+    good, bad = so_far(ok), so_far(~ok)
+    early = bad.where(good == 0, 0).groupby(key, sort=False).cummax()
+    most = (entered == tried) | (entered > _SURE_SHARE * tried)
+    return most & ((early <= MOST_EARLY) | (entered >= 2 * SEVERAL)) & ((good > bad) | (tried < SEVERAL))
+
+
+def _failed_lately(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether the address of a login had failed in the hour before it."""
+    last = rows["at"].where(~rows["ok"]).groupby([rows["tenant"], rows["ip"]], sort=False).ffill()
+    return rows["at"] - last <= timedelta(minutes=60)

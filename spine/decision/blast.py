@@ -1,9 +1,9 @@
 """The counterfactual blast radius: the last hour's login attempts, replayed against a proposed action.
 
-Attack       attempts from addresses of the evidence that had no success before the attack, and failures from
+Attack       attempts from addresses of the evidence where nobody lived before the attack, and failures from
              any other address that was unknown before it. An address of the evidence that was known but now
-             does little else than fail (somebody guessed right there once, or an office has an infected
-             machine) counts as attack, too, but for the successes of users we know.
+             fails for most of its users (an office with an infected machine) counts as attack, too, but for the
+             successes of users we know.
 Legitimate   successes from elsewhere, and failures of users with a success in the prior 30 days from
              addresses that were known before.
 """
@@ -20,9 +20,9 @@ from spine.plan import BlastRadius
 COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
 """What a frame of login events has."""
 SUCCEEDED = EventType.LOGIN_SUCCEEDED.value
-OVERRUN_SHARE = 0.1
-"""A known address of the evidence is overrun when known users' successes are less than this share of its
-attempts. Judgement, as `DetectSettings.trusted_success_share`."""
+OVERRUN_SHARE = 0.5
+"""A known address of the evidence is overrun when less than this share of its users are known ones who got in:
+the rule of spine/detect/trust.py, for the hour that is looked at."""
 STOPPED = (EventType.LOGIN_THROTTLED.value, EventType.LOGIN_BLOCKED.value)
 ATTEMPTS = (SUCCEEDED, EventType.LOGIN_FAILED.value, *STOPPED)
 """Types that stand for one attempt to log in; a captcha shown is not one."""
@@ -63,15 +63,21 @@ def label(
     worked = frame["type"] == SUCCEEDED
     before = frame[worked & (frame["occurred_at"] < attack_start)]
     known_user = frame["user_id"].isin({*known_users, *before["user_id"].dropna()})
+    known_address = frame["ip"].isin(set(known_addresses))
     named = frame["ip"].isin(set(suspects))
-    overrun = named & ((worked & known_user).groupby(frame["ip"]).transform("mean") < OVERRUN_SHARE)
-    known_address = frame["ip"].isin({*known_addresses, *before["ip"].dropna()})
+    overrun = named & (_share_of_users(frame, worked & known_user) < OVERRUN_SHARE)
     resident = known_address & overrun & worked & known_user
     known_address &= ~overrun
     attack = ~known_address & (named | ~worked) & ~resident
     legitimate = ~attack & (worked | (known_user & known_address))
     flags = {"known_user": known_user, "known_address": known_address, "attack": attack, "legitimate": legitimate}
     return frame.assign(**{name: flag.astype(bool) for name, flag in flags.items()})
+
+
+def _share_of_users(frame: pd.DataFrame, good: "pd.Series[bool]") -> "pd.Series[float]":
+    """For each attempt: of the users of its address, the share that has a `good` one there."""
+    by = frame.assign(good=good).groupby(["ip", "user_id"], dropna=False)["good"].any().groupby(level="ip").mean()
+    return frame["ip"].map(by).fillna(0.0).astype(float)
 
 
 def estimate(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from spine.detect.frames import COLUMNS, Frames
+from spine.detect.trust import known_good
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 WINDOWS = {"5m": 5, "15m": 15, "30m": 30, "60m": 60}
@@ -26,7 +27,7 @@ class Attempts:
     first: int = 0
     """Number of the first user, so that addresses may try different ones."""
     past_ok: int = 0
-    """Earlier successes from this address."""
+    """Earlier successes from this address, of as many other users."""
     country: str | None = None
     tenant: str = "t1"
     drill_id: str | None = None
@@ -52,7 +53,7 @@ def frames(
     raw = pd.DataFrame([row for a in attempts for row in a.rows(now)])
     raw["age"] = (now - raw["at"]).dt.total_seconds() / 60
     logins = _logins(raw)
-    real = raw[raw["drill_id"].isna()]
+    real, addresses = raw[raw["drill_id"].isna()], _addresses(raw)
     return Frames(
         now=now,
         tenants=pd.DataFrame(
@@ -65,8 +66,8 @@ def frames(
         ),
         series=_series(real),
         logins=logins,
-        addresses=_addresses(raw),
-        unknown=_unknown(real, usual if history_days >= 7 else float("nan")),
+        addresses=addresses,
+        unknown=_unknown(real, addresses, usual if history_days >= 7 else float("nan")),
     )
 
 
@@ -107,10 +108,16 @@ def _addresses(raw: pd.DataFrame) -> pd.DataFrame:
     for (tenant, ip), rows in raw.groupby(["tenant_id", "ip"], sort=False):
         failed = rows.loc[~rows["ok"], "at"].sort_values()
         good = int(rows["ok"].sum()) + int(rows["past_ok"].max())
+        worked, strangers = rows[rows["ok"]], int(rows["past_ok"].max())
+        known = known_good(
+            tried=rows["user_id"].nunique() + strangers,
+            entered=worked["user_id"].nunique() + strangers,
+            early=0 if strangers else int((failed < worked["at"].min()).sum() if len(worked) else len(failed)),
+        )
         full = len(failed) >= 5
         found.append(
             {
-                "tenant_id": tenant, "ip": ip, "ever_ok": good > 0, "first_seen": rows["at"].min(),
+                "tenant_id": tenant, "ip": ip, "known": known, "first_seen": rows["at"].min(),
                 "failures": len(failed), "successes": good, "bucket_level": float(len(failed)),
                 "overflowed_at": failed.iloc[4] if full else pd.NaT,
                 "overflow_n": len(failed), "overflow_first": failed.iloc[0] if full else pd.NaT,
@@ -123,8 +130,8 @@ def _addresses(raw: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _unknown(raw: pd.DataFrame, usual: float) -> pd.DataFrame:
-    good = set(raw.loc[raw["ok"] | (raw["past_ok"] > 0), "ip"])
+def _unknown(raw: pd.DataFrame, addresses: pd.DataFrame, usual: float) -> pd.DataFrame:
+    good = set(addresses.loc[addresses["known"], "ip"])
     found = []
     for tenant, rows in raw[~raw["ok"] & ~raw["ip"].isin(good)].groupby("tenant_id"):
         ages = {"15m": 15, "1h": 60, "6h": 360, "24h": 1440}

@@ -26,11 +26,11 @@ class Frames:
         user_agents (int, distinct), user_agent (str | None, any one of them), synthetic (bool),
         drill_id (str | None).
     addresses: one row per (tenant_id, ip) that occurs in `logins` or overflowed. Columns: tenant_id, ip,
-        ever_ok (bool, a login from it ever succeeded for this tenant), first_seen (datetime),
+        known (bool, people of this tenant live there: spine/detect/trust.py), first_seen (datetime),
         failures, successes (int, all time), bucket_level (float), overflowed_at (datetime, NaT = not since
         it last drained), overflow_n (int, failures since the bucket was last empty),
         overflow_first (datetime, first of them).
-    unknown: distinct users with a failed login from addresses that never succeeded for their tenant.
+    unknown: distinct users with a failed login from addresses where nobody of their tenant lives.
         One row per tenant with any. Columns: tenant_id, users_15m, users_1h, users_6h, users_24h,
         addresses_1h, addresses_24h, failures_1h, failures_24h (int), and the tenant's own history of the
         same measure by hour: mean_15m, var_15m, mean_1h, var_1h, mean_6h, var_6h, mean_24h, var_24h
@@ -53,7 +53,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "first_fail", "last_fail", "last_ok", "country", "asn", "user_agents", "user_agent", "synthetic", "drill_id",
     ),
     "addresses": (
-        "tenant_id", "ip", "ever_ok", "first_seen", "failures", "successes", "bucket_level",
+        "tenant_id", "ip", "known", "first_seen", "failures", "successes", "bucket_level",
         "overflowed_at", "overflow_n", "overflow_first",
     ),
     "unknown": (

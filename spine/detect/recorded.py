@@ -10,6 +10,7 @@ import pandas as pd
 
 from spine.bucket import Bucket, BucketSize
 from spine.detect.frames import COLUMNS, Frames
+from spine.detect.trust import known_good
 from spine.event import EventType
 from spine.ids import TenantId
 from spine.settings.detect import DetectSettings
@@ -18,7 +19,7 @@ _SUCCEEDED, _FAILED = EventType.LOGIN_SUCCEEDED.value, EventType.LOGIN_FAILED.va
 _MINUTES = {"5m": 5, "15m": 15, "30m": 30, "60m": 60}
 _UNKNOWN = {"15m": 15, "1h": 60, "6h": 360, "24h": 1440}
 _PAST = 1_000
-"""Earlier successes an address is given that the caller knows as good: enough to stay trusted while it fails."""
+"""Earlier successes an address is given that the caller knows as good: enough not to count as overrun."""
 _NAN = float("nan")
 
 
@@ -43,7 +44,7 @@ def recorded(
         series=_series(rows),
         logins=_logins(rows),
         addresses=addresses,
-        unknown=_unknown(rows, set(addresses.loc[addresses["ever_ok"], "ip"])),
+        unknown=_unknown(rows, set(addresses.loc[addresses["known"], "ip"])),
     )
 
 
@@ -78,13 +79,18 @@ def _series(rows: pd.DataFrame) -> pd.DataFrame:
 def _addresses(rows: pd.DataFrame, known: set[str], settings: DetectSettings) -> pd.DataFrame:
     size = BucketSize(capacity=settings.bucket.capacity_failures, leak_seconds=settings.bucket.leak_seconds)
     found = []
-    for (tenant, ip), mine in rows.groupby(["tenant_id", "ip"], sort=False)[["at", "ok"]]:
+    for (tenant, ip), mine in rows.groupby(["tenant_id", "ip"], sort=False)[["at", "ok", "user_id"]]:
         failed = mine.loc[~mine["ok"], "at"]
         good = int(mine["ok"].sum()) + (_PAST if ip in known else 0)
+        known_now = ip in known or known_good(
+            tried=mine["user_id"].nunique(),
+            entered=mine.loc[mine["ok"], "user_id"].nunique(),
+            early=int((~mine["ok"].cummax()).sum()),
+        )
         bucket = Bucket()
         bucket.pour([t.to_pydatetime() for t in failed], size)
         found.append(
-            (tenant, ip, good > 0, mine["at"].iloc[0], len(failed), good, bucket.level,
+            (tenant, ip, known_now, mine["at"].iloc[0], len(failed), good, bucket.level,
              bucket.overflowed_at, bucket.run_n, bucket.run_first)
         )  # fmt: skip
     frame = pd.DataFrame(found, columns=list(COLUMNS["addresses"]))

@@ -12,6 +12,7 @@ from spine.detect.frames import COLUMNS, Frames
 from spine.settings.detect import DetectSettings
 
 _KEY = ["tenant_id", "ip"]
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Scene:
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
-        """`logins` with its address's past: `ever_ok`, and `trusted` (known good)."""
+        """`logins` with what is thought of its address: `known`, and `trusted` (known, and not overrun now)."""
         return self._with_past(self.frames.logins)
 
     @cached_property
     def hostile(self) -> pd.DataFrame:
-        """Rows with a failure in the last hour, from addresses without a good past."""
+        """Rows with a failure in the last hour, from addresses that are not trusted."""
         logins = self.frames.logins
         rows = self._with_past(logins[logins["fail_60m"].to_numpy() > 0])
         return rows[~rows["trusted"].to_numpy(bool)]
@@ -55,16 +56,34 @@ class Scene:
         return int(self.hostile[f"fail_{window}"].to_numpy().sum())
 
     def _with_past(self, rows: pd.DataFrame) -> pd.DataFrame:
-        past = self.frames.addresses
-        good = past[past["ever_ok"].to_numpy(bool)]
-        tries = (good["failures"] + good["successes"]).clip(lower=1)
-        trusted = good[(good["successes"] / tries >= self.settings.trusted_success_share).to_numpy()]
         keys = list(zip(rows["tenant_id"], rows["ip"], strict=True))
-        known, known_good = (set(zip(f["tenant_id"], f["ip"], strict=True)) for f in (good, trusted))
+        known, trusted = self._known, self._known - self._overrun
         return rows.assign(
-            ever_ok=np.fromiter((key in known for key in keys), bool, len(keys)),
-            trusted=np.fromiter((key in known_good for key in keys), bool, len(keys)),
+            known=np.fromiter((key in known for key in keys), bool, len(keys)),
+            trusted=np.fromiter((key in trusted for key in keys), bool, len(keys)),
         )
+
+    @cached_property
+    def _known(self) -> set[Key]:
+        past = self.frames.addresses
+        return _keys(past[past["known"].to_numpy(bool)])
+
+    @cached_property
+    def _overrun(self) -> set[Key]:
+        """Known addresses that fail for a crowd: this hour most of its users mostly fail, and so did most tries ever.
+
+        An attacker who has tried the few users of a small tenant for long enough has got in as most of them. A
+        client that retries a stale password fails for one user only, and where an identity provider is down the
+        tries of better days count.
+        """
+        past = self.frames.addresses
+        poor = past[past["known"].to_numpy(bool) & (past["failures"] > past["successes"]).to_numpy(bool)]
+        if poor.empty:
+            return set()
+        rows = self.frames.logins.merge(poor[_KEY], on=_KEY)
+        users = rows.assign(lost=rows["fail_60m"] > rows["ok_60m"]).groupby(_KEY)["lost"].agg(["sum", "size"])
+        crowd = (users["sum"] >= self.settings.bucket.min_users) & (2 * users["sum"] > users["size"])
+        return set(users.index[crowd])
 
     def rows_of(self, tenant: str, address: str) -> pd.DataFrame:
         """The hostile rows of one address of one tenant."""
@@ -84,6 +103,10 @@ def scenes(frames: Frames, settings: DetectSettings) -> list[Scene]:
         alone = replace(frames, logins=rows, series=series, unknown=unknown)
         found.append(Scene(alone, settings, drill_id=str(drill_id)))
     return found
+
+
+def _keys(frame: pd.DataFrame) -> set[Key]:
+    return set(zip(frame["tenant_id"], frame["ip"], strict=True))
 
 
 def _empty(name: str) -> pd.DataFrame:

@@ -88,7 +88,7 @@ class BruteForceSettings(BaseModel):
 
 
 class UnknownUsersSettings(BaseModel):
-    """The negative binomial tail of distinct users tried from addresses that never succeeded."""
+    """The negative binomial tail of distinct users tried from addresses where nobody lives."""
 
     max_p_value: Share = 1e-5
     """Chance of so many users in one window under the tenant's own history. With some 100 windows a day that
@@ -141,9 +141,6 @@ class DetectSettings(BaseModel):
     """A scheduled run older than this many intervals is catch-up after downtime and does nothing."""
     min_history_days: float = 7
     """Under this only absolute floors apply. Source: RUNBOOKS 0."""
-    trusted_success_share: Share = 0.1
-    """An address is known good when it succeeded before and at least this share of its attempts did: one
-    lucky guess among hundreds does not make an attacker a neighbour. Judgement."""
     bucket: BucketSettings = BucketSettings()
     tenant_ratio: TenantRatioSettings = TenantRatioSettings()
     stuffing: StuffingSettings = StuffingSettings()

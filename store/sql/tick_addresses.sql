@@ -1,5 +1,6 @@
 -- the past of every address that tried in the last 60 minutes, and of those that overflowed and have not drained
-select a.tenant_id, host(a.ip) as ip, coalesce(a.first_ok <= %(now)s, false) as ever_ok, a.first_seen at time zone 'UTC',
+select a.tenant_id, host(a.ip) as ip, coalesce(a.first_ok <= %(now)s, false)
+    and address_known(a.users_tried, a.users_entered, a.failures, a.successes, a.failures_before_ok) as known, a.first_seen at time zone 'UTC',
   a.failures, a.successes,
   case when drained then 0 else level end as bucket_level,
   case when drained then null else a.overflowed_at at time zone 'UTC' end as overflowed_at,

@@ -1,7 +1,8 @@
--- failed logins of closed hours, from addresses without a success before nor within 10 minutes after
+-- failed logins of closed hours, from addresses where nobody lives: by now, or before and 10 minutes after the failure
 select date_trunc('hour', l.occurred_at, 'UTC') as hour, l.tenant_id, l.user_id, host(l.ip) as ip, count(*)::int as n
 from auth_ops_logs l
 join auth_address a on a.tenant_id = l.tenant_id and a.ip = l.ip
 where l.occurred_at >= %(since)s and l.occurred_at < %(until)s and l.type = 'login_failed' and not l.synthetic
-  and (a.first_ok is null or a.first_ok > l.occurred_at + interval '10 minutes')
+  and (a.first_ok is null or a.first_ok > l.occurred_at + interval '10 minutes'
+    or not address_known(a.users_tried, a.users_entered, a.failures, a.successes, a.failures_before_ok))
 group by 1, 2, 3, 4

@@ -65,6 +65,12 @@ def test_people_behind_an_overrun_address_stay_legitimate() -> None:
     assert (int(rows["attack"].sum()), int(rows["legitimate"].sum())) == (1000, 40)
 
 
+def test_an_address_that_fails_for_most_of_its_users_is_overrun_however_often_it_hits() -> None:
+    infected = replace(ATTACK, network="198.51.100", addresses=1, users=100, tries=1, first_user=940, let_in=20)
+    rows = case(infected, OFFICE).logins
+    assert (int(rows["attack"].sum()), int(rows["legitimate"].sum())) == (80, 60)
+
+
 def test_the_estimate_counts_events_and_people() -> None:
     seen = case(ATTACK, OFFICE)
     spec = actions()["ip.block"].spec

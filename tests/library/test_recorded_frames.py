@@ -45,7 +45,7 @@ def test_they_count_the_same(attempts: tuple[Attempts, ...]) -> None:
     for name, key in (("logins", ["ip", "user_id"]), ("series", ["type"]), ("unknown", ["tenant_id"])):
         one, other = (getattr(f, name).sort_values(key).reset_index(drop=True) for f in (seen, expected))
         pd.testing.assert_frame_equal(one, other[list(COLUMNS[name])], check_dtype=False)
-    ever = [f.addresses.set_index("ip")[["ever_ok", "failures"]].sort_index() for f in (seen, expected)]
+    ever = [f.addresses.set_index("ip")[["known", "failures"]].sort_index() for f in (seen, expected)]
     pd.testing.assert_frame_equal(*ever, check_dtype=False)
 
 

@@ -100,8 +100,8 @@ def test_logins_and_addresses_tell_who_tried_from_where(database: Database, even
     assert pd.isna(eve["last_ok"])
     assert seen.logins.loc[seen.logins["synthetic"], "drill_id"].tolist() == ["d1"]
     past = seen.addresses.set_index("ip")
-    assert past.loc["198.51.100.1", "ever_ok"]
-    assert not past.loc["203.0.113.9", "ever_ok"]
+    assert past.loc["198.51.100.1", "known"]
+    assert not past.loc["203.0.113.9", "known"]
     assert past.loc["203.0.113.9", "failures"] == 5
     assert "192.0.2.1" not in past.index
     assert seen.unknown.set_index("tenant_id").loc["acme", "users_1h"] == 1

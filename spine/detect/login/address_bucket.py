@@ -19,7 +19,7 @@ def find(scene: Scene) -> list[Finding]:
     Several users, or tries faster than anybody types, are an attack at once (margin ≥ 1). A slow overflow by one
     user is one only in a tenant without history, where the floor is all there is; elsewhere it supports an
     incident that is open already (margin < 1), and opens none: people do mistype five times.
-    A client that retries a stale password at machine speed does so from an address that succeeded before.
+    A client that retries a stale password at machine speed does so from an address where somebody lives.
     """
     past = scene.frames.addresses
     over = past[past["overflowed_at"] > scene.frames.now - WINDOW]
@@ -31,8 +31,6 @@ def find(scene: Scene) -> list[Finding]:
     found: list[Finding] = []
     for row in records(seen):
         rows = scene.rows_of(row.tenant_id, row.ip)
-        if row.users_60m == 1 and row.ever_ok:
-            continue  # one user from where somebody logged in before: a stale password
         pace = _pace(row)
         breadth, speed = row.users_60m / limit.min_users, limit.machine_seconds / max(pace, 0.1)
         floor = 0.0 if row.tenant_id in mature else row.overflow_n / (limit.capacity_failures + 1)

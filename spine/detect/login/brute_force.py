@@ -12,15 +12,15 @@ NAME = "brute_force_one_address"
 
 
 def find(scene: Scene) -> list[Finding]:
-    """Users tried from one address that never logged in here, more often than anybody mistypes.
+    """Users tried from one address where nobody lives, more often than anybody mistypes.
 
-    A stale service password is one user from one address, too; but that address has succeeded before.
+    A stale service password is one user from one address, too; but people, or that client, got in from it before.
     """
     limit = scene.settings.brute_force
     if scene.hostile_failures("60m") < limit.min_failures_15m:
         return []
     rows = scene.hostile
-    rows = rows[~rows["ever_ok"].to_numpy(bool)]
+    rows = rows[~rows["known"].to_numpy(bool)]
     short, long = rows["fail_15m"] / limit.min_failures_15m, rows["fail_60m"] / limit.min_failures_60m
     hot = rows[(short >= 1) | (long >= 1)]
     return [

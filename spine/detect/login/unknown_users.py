@@ -1,4 +1,4 @@
-"""Distinct users tried from addresses that never succeeded: the detector that sees the slow spray."""
+"""Distinct users tried from addresses where nobody lives: the detector that sees the slow spray."""
 
 from datetime import timedelta
 
@@ -57,7 +57,7 @@ def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
     for row in records(hot):
         n, warmed = int(users[row.Index]), bool(mature[row.Index])
         need = max(least, limit.min_ratio * usual[row.Index]) if warmed else least * limit.cold_factor
-        mine = scene.hostile[(scene.hostile["tenant_id"] == row.tenant_id) & ~scene.hostile["ever_ok"]]
+        mine = scene.hostile[(scene.hostile["tenant_id"] == row.tenant_id) & ~scene.hostile["known"]]
         if mine.empty:  # nothing within the hour: the past, which is known
             continue
         found.append(

@@ -20,7 +20,8 @@ create table auth_login_delta(
   ip inet not null,
   first_at timestamptz not null,
   failed boolean not null,
-  n int not null
+  n int not null,
+  users bigint not null          -- a bit for each user: the sum of users_tried and users_entered
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000);
 create index auth_login_delta_failed on auth_login_delta(tenant_id, ip) where failed;  -- read by the overflow hint
 select tenant_table('auth_login_delta', 'select');
@@ -74,6 +75,9 @@ create table auth_address(
   first_ok timestamptz,          -- null: no login from it ever succeeded for this tenant
   failures bigint not null,      -- all time
   successes bigint not null,     -- all time
+  failures_before_ok bigint not null default 0,  -- failures before the first success
+  users_tried bigint not null default 0,    -- who ever tried: 64 bits, each user sets one (linear counting)
+  users_entered bigint not null default 0,  -- who ever got in, the same way
   bucket_level float8 not null default 0,
   bucket_at timestamptz,         -- when bucket_level held
   run_n int not null default 0,  -- failures since the bucket was last empty
@@ -81,6 +85,17 @@ create table auth_address(
   overflowed_at timestamptz,     -- when the bucket overflowed; null: not since it last drained
   primary key(tenant_id, ip)
 ) with (fillfactor = 80);
+
+-- do people live at an address? spine/detect/trust.py has the rule: most users who tried got in, and they did not
+-- guess for long before the first success, unless several live there. 64 bits count to some 170 users: n users leave
+-- 64 * exp(-n / 64) of them empty, hence the square. Where nearly all are taken, many must have got in, and most tries.
+create function address_known(tried bigint, entered bigint, failures bigint, successes bigint, before_ok bigint)
+returns boolean language sql immutable parallel safe as $$
+  select case when empty_tried <= 3 then empty_entered <= 8 and successes > failures
+    else empty_entered * empty_entered < 64 * empty_tried and (before_ok <= 10 or empty_entered <= 60) end
+  from (select 64 - bit_count(tried::bit(64)) as empty_tried, 64 - bit_count(entered::bit(64)) as empty_entered) b
+$$;
+
 create index auth_address_overflowed on auth_address(bucket_at) where overflowed_at is not null;
 select tenant_table('auth_address', 'select');
 
@@ -162,8 +177,10 @@ begin
   insert into auth_metric_delta(bucket, tenant_id, type, n, first_at, last_at)
   select date_bin('1 minute', occurred_at, '2000-01-01Z'), tenant_id, type, count(*), min(occurred_at), max(occurred_at)
   from fresh where not synthetic group by 1, 2, 3;
-  insert into auth_login_delta(tenant_id, ip, first_at, failed, n)
-  select tenant_id, ip, min(occurred_at), type = 'login_failed', count(*) from fresh
+  insert into auth_login_delta(tenant_id, ip, first_at, failed, n, users)
+  select tenant_id, ip, min(occurred_at), type = 'login_failed', count(*),
+    bit_or(1::bigint << (hashtextextended(coalesce(user_id, id), 0) & 63)::int)
+  from fresh
   where type in ('login_failed', 'login_succeeded') and ip is not null and not synthetic
   group by tenant_id, ip, type, case when type = 'login_failed' then occurred_at end;
   -- a hint, at once and without locks: this address probably overflowed; the fold knows for certain
