@@ -23,7 +23,7 @@ from store import outbox
 from store.engine import Database
 from store.heartbeats import beat
 from store.listen import notices
-from tasks.notifiers import notifiers
+from tasks.notifiers import checked, notifiers
 from tasks.relay import drain_channel
 
 _log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ async def serve(settings: Settings, database: Database) -> None:
 def main() -> None:
     """Relay until ended."""
     configure("relay")
-    settings = Settings()
+    settings = checked(Settings())
     if settings.prefect.blocks:
         from blocks.overlay import settings_from_blocks  # Prefect costs memory the relay needs for nothing else
 

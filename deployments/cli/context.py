@@ -3,11 +3,16 @@
 from deployments import instance as _instance
 from spine.settings import Settings
 from store.engine import Database
+from tasks.notifiers import checked
 
 
 def settings() -> Settings:
-    """Settings from the environment."""
-    return Settings()
+    """Settings from the environment.
+
+    Raises:
+        Refused: they name a channel that does not exist.
+    """
+    return checked(Settings())
 
 
 def database(current: Settings | None = None) -> Database:

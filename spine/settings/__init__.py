@@ -108,7 +108,8 @@ class WebhookSettings(BaseModel):
 class NotifySettings(BaseModel):
     """Who is told, and how often at most."""
 
-    mode: list[Literal["slack", "email", "webhook", "log"]] = ["log"]
+    mode: list[str] = ["log"]
+    """The channels, each the name of a file in `tasks/notifiers`; an unknown one stops the start."""
     storm_count: int = 20
     """More messages than this within `storm_seconds` in one channel become a digest."""
     storm_seconds: float = 60

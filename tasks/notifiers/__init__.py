@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from spine.clock import Clock
+from spine.errors import Refused
 from spine.message import Message
 from spine.notification import Receipt
 from spine.settings import Settings
@@ -27,7 +28,27 @@ class Ports:
 Send = Callable[[Message, Ports], Receipt]
 
 
+def channels() -> list[str]:
+    """The names of all channels, which are their files'. Imports none of them."""
+    return sorted(m.name for m in iter_modules(__path__))
+
+
 @cache
 def notifiers() -> dict[str, Send]:
-    """Every channel by its name, which is its file's."""
-    return {m.name: import_module(f"{__name__}.{m.name}").send for m in iter_modules(__path__)}
+    """Every channel by its name."""
+    return {name: import_module(f"{__name__}.{name}").send for name in channels()}
+
+
+def checked(settings: Settings) -> Settings:
+    """`settings`, if there is a notifier for each channel they name.
+
+    Raises:
+        Refused: there is none for one of them; nobody would ever hear what is told there.
+    """
+    if unknown := sorted(set(settings.notify.mode) - set(channels())):
+        raise Refused(
+            "notify.unknown",
+            f"OPSSPINE_NOTIFY__MODE names {', '.join(map(repr, unknown))}, and there is no such channel. "
+            f"There are: {', '.join(channels())}.",
+        )
+    return settings
