@@ -261,6 +261,8 @@ def _step(step: Step) -> str:
 
 def _asked(approval: Approval, decision: Decision, votes: int) -> str:
     need = f", {votes} of {approval.votes_needed} votes given" if approval.votes_needed > 1 else ""
+    if votes and approval.status is ApprovalStatus.PENDING:
+        need += ", waiting for another person"
     rollback = cut(clean(decision.rollback_plan.trigger), _WORD) if decision.rollback_plan else "by itself"
     who = cut(clean(approval.requester), _WORD)
     return f"{approval.gate.label}{need}; plan {approval.plan_hash[:12]}, asked by {who}; rollback: {rollback}"

@@ -21,6 +21,8 @@ class Topic(StrEnum):
     INCIDENT_ESCALATED = "incident.escalated"
     INCIDENT_RESOLVED = "incident.resolved"
     APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_VOTED = "approval.voted"
+    """A vote counts, and another person's is still needed."""
     APPROVAL_DECIDED = "approval.decided"
     MITIGATION_APPLIED = "mitigation.applied"
     MITIGATION_REVERTED = "mitigation.reverted"
@@ -29,7 +31,7 @@ class Topic(StrEnum):
     """Many messages of a storm in one; written by the relay alone."""
 
 
-APPROVALS = frozenset({Topic.APPROVAL_REQUESTED, Topic.APPROVAL_DECIDED})
+APPROVALS = frozenset({Topic.APPROVAL_REQUESTED, Topic.APPROVAL_VOTED, Topic.APPROVAL_DECIDED})
 READ_BY_PEOPLE = frozenset({"slack", "email"})
 """Channels in which a storm is folded; a program behind a webhook wants every event."""
 

@@ -148,13 +148,14 @@ class _Case:
         self.approval = self._end(status, person, cast.reason)
         summary = f"{person.name} {'approved' if status is ApprovalStatus.APPROVED else 'denied'} via {cast.via}"
         self._note(status.value, summary, {"reason": cast.reason, "via": cast.via, "stepped_up": stepped_up})
-        self._tell()
+        self._tell(Topic.APPROVAL_DECIDED)
         return self._answer(Code.DECIDED, f"{summary}.")
 
     def _counted(self, person: Person, count: int) -> Outcome:
         share = f"{count} of {self.approval.votes_needed}"
         summary = f"{person.name} gave vote {share} via {self.cast.via}"
         self._note(f"vote {share}", summary, {"reason": self.cast.reason, "via": self.cast.via})
+        self._tell(Topic.APPROVAL_VOTED)
         return self._answer(
             Code.VOTE_COUNTED, f"Your vote counts ({share}). A different person must give the next one."
         )
@@ -167,7 +168,7 @@ class _Case:
             roles, approval.gate, approval.risk, containment=approval.containment, affected=False
         ):
             self._record(AuditAction.BREAKGLASS_USED, "ok", {"for": self.cast.vote})
-            self._tell(page=True)
+            self._tell(Topic.APPROVAL_DECIDED, page=True)
 
     def _end(self, status: ApprovalStatus, person: Person | None, reason: str | None = None) -> Approval:
         """The one conditional update: only what is pending ends, and an answer only comes before the deadline."""
@@ -180,11 +181,8 @@ class _Case:
         ).one()  # fmt: skip
         return approvals.from_row(row)
 
-    def _tell(self, *, page: bool = False) -> None:
-        approvals.tell(
-            self.connection, self.approval, Topic.APPROVAL_DECIDED,
-            now=self.cast.at, settings=self.settings, page=page,
-        )  # fmt: skip
+    def _tell(self, topic: Topic, *, page: bool = False) -> None:
+        approvals.tell(self.connection, self.approval, topic, now=self.cast.at, settings=self.settings, page=page)
 
     def _note(self, outcome: str, summary: str, detail: dict[str, object]) -> None:
         approvals.note(

@@ -43,7 +43,7 @@ def _approval(connection: Connection, row: Notification, settings: Settings) -> 
     if approval is None:
         raise Broken(f"the outbox speaks of approval {row.payload['approval']}, which does not exist")
     prompt = approval.prompt if row.channel == "slack" else None
-    lost = row.channel == "slack" and row.topic is Topic.APPROVAL_DECIDED and prompt is None
+    lost = row.channel == "slack" and row.topic is not Topic.APPROVAL_REQUESTED and prompt is None
     if lost and briefing.prompt_is_coming(connection, approval.id, row.channel):
         raise NotYet("the prompt it answers is not posted yet")
     incident = incidents.get(connection, approval.incident_id)

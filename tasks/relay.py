@@ -26,6 +26,8 @@ _LEASE = timedelta(seconds=60)
 """Longer than any notifier's time limit: a message is not handed out twice while its relay lives."""
 _PATIENCE = timedelta(seconds=1)
 _ACTOR = "relay"
+_PROMPTS = (Topic.APPROVAL_REQUESTED, Topic.APPROVAL_VOTED)
+"""What leaves the question standing in Slack, to be brought up to date there."""
 
 
 def drain(database: Database, settings: Settings, clock: Clock) -> int:
@@ -79,7 +81,7 @@ def _record_sent(connection: Connection, clock: Clock, row: Notification, receip
     now = clock.now()
     outbox.mark_sent(connection, row.id, receipt.detail, now=now)
     outbox.release(connection, row.channel)
-    if row.topic is Topic.APPROVAL_REQUESTED and row.channel == "slack":
+    if row.topic in _PROMPTS and row.channel == "slack":
         briefing.keep_prompt(connection, ApprovalId(row.payload["approval"]), json.dumps(receipt.detail))
     _audit(connection, clock, row, "ok", {"receipt": receipt.detail})
 

@@ -83,6 +83,33 @@ def test_a_code_is_asked_of_whoever_submits_not_of_whoever_clicked(slack_case: A
     assert case.get(approval).status is ApprovalStatus.PENDING
 
 
+def test_the_prompt_shows_the_first_of_two_votes_and_waits_for_another_person(slack_case: Any) -> None:
+    case, approval = slack_case.case, slack_case.case.ask(Gate.TWO_PERSON)
+    ana, bo = case.person("ana"), case.person("bo")
+    slack_case.relay()
+    assert "0 of 2 votes given;" in json.dumps(slack_case.prompt["blocks"])
+    case.decide(approval, ana, via="cli")
+    assert slack_case.relay() == 1
+    prompt = slack_case.prompt
+    assert "1 of 2 votes given, waiting for another person" in json.dumps(prompt["blocks"])
+    assert ([b["text"] for b in prompt["buttons"]], prompt["versions"]) == (["Approve", "Deny"], 2)
+    case.decide(approval, bo, via="cli")
+    assert slack_case.relay() == 1
+    shown = json.dumps(slack_case.prompt["blocks"])
+    assert ("Approved by bo via cli" in shown, "waiting" in shown, slack_case.prompt["versions"]) == (True, False, 3)
+    assert len(slack_case.messages()) == 1
+
+
+def test_a_vote_told_late_shows_how_the_question_stands_by_then(slack_case: Any) -> None:
+    case, approval = slack_case.case, slack_case.case.ask(Gate.TWO_PERSON)
+    for name in ("ana", "bo"):
+        case.decide(approval, case.person(name), via="cli")
+    while slack_case.relay():
+        case.clock.advance(timedelta(seconds=2))
+    assert (len(slack_case.messages()), slack_case.prompt["buttons"]) == (1, [])
+    assert case.get(approval).prompt["ts"] == slack_case.prompt["ts"]
+
+
 def test_the_first_of_two_votes_is_told_to_the_voter_and_leaves_the_prompt_open(slack_case: Any) -> None:
     case, approval = slack_case.case, slack_case.case.ask(Gate.TWO_PERSON)
     for number, name in enumerate(("ana", "ben"), 1):
