@@ -20,7 +20,7 @@ from spine.decision.blast import SUCCEEDED
 from spine.incident import Incident, IncidentKind
 from spine.network import gather
 from spine.outlook import following, impact
-from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
+from spine.plan import Coverage, Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.sample import success_rate
 from spine.settings.respond import VerifySettings
@@ -84,10 +84,6 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
 
 def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
     """The ladder from mild to hard; the block only when it is critical or a throttle was not enough."""
-    known = _spared(case)
-    throttled = gather(found.addresses, most=THROTTLED_NETWORKS, avoid=known).networks
-    blocked = gather(found.addresses, most=BLOCKED_NETWORKS, avoid=known).networks
-    calm = "failures fall under the limit without it"
     rungs = [
         Proposal(action_key="evidence.snapshot", verify="the snapshot's hash is in the timeline"),
         Proposal(
@@ -103,12 +99,10 @@ def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
             verify="captchas are shown, and people pass them",
         ),
     ]
-    if throttled:
-        verify = "failed logins from the networks fall, throttled ones appear"
-        rungs.append(Proposal(action_key="ip.throttle", targets=throttled, stop_if=calm, verify=verify))
-    if blocked and (case.incident.severity is Severity.CRITICAL or "ip.throttle" in case.tried):
-        verify = "no login from the networks is decided any more"
-        rungs.append(Proposal(action_key="ip.block", targets=blocked, stop_if=calm, verify=verify))
+    verify = "failed logins from the networks fall, throttled ones appear"
+    rungs += _aimed(case, found, "ip.throttle", THROTTLED_NETWORKS, verify)
+    if case.incident.severity is Severity.CRITICAL or "ip.throttle" in case.tried:
+        rungs += _aimed(case, found, "ip.block", BLOCKED_NETWORKS, "no login from the networks is decided any more")
     return [rung for rung in rungs if rung.action_key not in case.tried]
 
 
@@ -138,6 +132,16 @@ def tell_admins(incident: Incident, decision: Decision) -> str:
         f"Plan: {', '.join(s.action_key for s in decision.steps) or 'none'}. "
         f"Needed: {following(decision)}. Everything is undone at the latest by {until}."
     )
+
+
+def _aimed(case: Case, found: Diagnosis, action_key: str, most: int, verify: str) -> list[Proposal]:
+    """The rung on the worst attacking networks, `most` at most; none when there is nobody to aim at."""
+    at = gather(found.addresses, most=most, avoid=_spared(case))
+    if not at.networks:
+        return []
+    coverage = Coverage(covered=at.covered, left_out=len(at.left_out))
+    calm = "failures fall under the limit without it"
+    return [Proposal(action_key=action_key, targets=at.networks, coverage=coverage, stop_if=calm, verify=verify)]
 
 
 def _ranked(hostile: pd.DataFrame) -> pd.DataFrame:

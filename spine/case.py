@@ -11,6 +11,7 @@ from spine.clock import aware
 from spine.decision.blast import attempts, label, newcomers
 from spine.finding import Finding
 from spine.incident import Incident
+from spine.plan import Coverage
 
 LOOK_BACK = timedelta(hours=1)
 """How much of the past is replayed against a proposed action."""
@@ -139,6 +140,7 @@ class Proposal:
     action_key: str
     params: Mapping[str, Any] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    coverage: Coverage | None = None
     ttl: timedelta | None = None
     """None = the action's default."""
     after: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from uuid import UUID
 from spine.approval import Approval, ApprovalStatus
 from spine.incident import Incident, IncidentStatus
 from spine.notification import Topic
+from spine.outlook import reach
 from spine.plain import clean, cut
 from spine.plan import Decision, Step
 from spine.severity import Severity
@@ -83,9 +84,9 @@ def incident_message(
     """News of an incident: opened, updated, escalated, resolved, a mitigation, a verdict."""
     lines = [_news(envelope.topic, payload)] if _news(envelope.topic, payload) else []
     sections = [Section("News", tuple(lines))] if lines else []
-    sections.append(Section("Evidence", _evidence(incident, decision)))
+    sections.append(Section("Evidence", evidence_lines(incident, decision)))
     if decision is not None and decision.steps:
-        sections.append(Section("Plan", tuple(_step(step) for step in decision.steps)))
+        sections.append(Section("Plan", tuple(step_line(step) for step in decision.steps)))
     head = headline(incident, decision, impact, _next(incident))
     return _message(envelope, incident, says=_SAYS[envelope.topic], head=head, sections=sections, payload=payload)
 
@@ -105,9 +106,9 @@ def approval_message(
     is_open = approval.status is ApprovalStatus.PENDING
     wait = f"answer by {_utc(approval.expires_at)}" if is_open else "nothing, this is answered"
     sections = [
-        Section("Evidence", _evidence(incident, decision)),
-        Section("Blast radius", tuple(line for step in steps for line in _blast(step))),
-        Section("Plan", tuple(_step(step) for step in steps)),
+        Section("Evidence", evidence_lines(incident, decision)),
+        Section("Blast radius", tuple(line for step in steps for line in blast_lines(step))),
+        Section("Plan", tuple(step_line(step) for step in steps)),
         Section("Asked for", (_asked(approval, decision, votes),)),
     ]
     question = Question(approval=approval.id, open=is_open, verdict="" if is_open else verdict(approval, decided_by))
@@ -218,7 +219,8 @@ def _news(topic: Topic, payload: dict[str, Any]) -> str:
     return cut(clean(f"{_SAYS[topic]}: {', '.join(said)}"), 2 * _WORD) if said else ""
 
 
-def _evidence(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
+def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
+    """What was seen, worst first, and what it is taken for."""
     summary = incident.summary
     addresses = summary.get("addresses", [])
     lines = [cut(clean(incident.title), _WORD)]
@@ -226,6 +228,10 @@ def _evidence(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
         more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
         named = ", ".join(clean(str(address)) for address in addresses[:5])
         lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
+    if "users_total" in summary:
+        entered = summary.get("compromised_total", 0)
+        got_in = f"{entered} of them logged in from an attacking address" if entered else "none of them got in"
+        lines.append(f"Users tried: {summary['users_total']}, {got_in}")
     for detector, seen in list(summary.get("detectors", {}).items())[:5]:
         lines.append(
             f"{clean(detector)}: {seen['n']} events in {span(timedelta(minutes=seen['window_minutes']))}, "
@@ -238,7 +244,8 @@ def _evidence(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _blast(step: Step) -> tuple[str, ...]:
+def blast_lines(step: Step) -> tuple[str, ...]:
+    """What the step would have done to the last hour."""
     blast = step.blast_radius
     if blast is None:
         return ()
@@ -251,12 +258,14 @@ def _blast(step: Step) -> tuple[str, ...]:
     )
 
 
-def _step(step: Step) -> str:
+def step_line(step: Step) -> str:
+    """The step in one line: what, on whom, how risky, for how long."""
     on = f" on {', '.join(clean(target) for target in step.targets[:5])}" if step.targets else ""
     more = f" and {len(step.targets) - 5} more" if len(step.targets) > 5 else ""
+    share = f" ({reach(step)})" if step.coverage else ""
     undo = "takes itself back" if step.reversible else "cannot be taken back"
     how = f"{step.risk.value} risk, {_length(step)}, {undo} ({step.gate.label})"
-    return f"{step.order}. {step.action_key}{on}{more}: {how}"
+    return f"{step.order}. {step.action_key}{on}{more}{share}: {how}"
 
 
 def _asked(approval: Approval, decision: Decision, votes: int) -> str:

@@ -15,6 +15,8 @@ class Gathered:
     """Networks that cover addresses, and the addresses that found no place."""
 
     networks: tuple[str, ...]
+    covered: int
+    """How many of the addresses are inside."""
     left_out: tuple[str, ...]
 
 
@@ -46,7 +48,7 @@ def gather(
     wanted = [a for a in wanted if a not in spared]
     exact = _collapse([ip_network(a) for a in wanted], widest_v4, widest_v6)
     if len(exact) <= most:
-        return Gathered(_texts(exact), ())
+        return Gathered(_texts(exact), len(wanted), ())
     wide = {a: _widen(a, widest_v4, widest_v6) for a in wanted}
     forbidden = {_widen(a, widest_v4, widest_v6) for a in spared}
     crowd = Counter(n for n in wide.values() if n not in forbidden)
@@ -59,7 +61,8 @@ def gather(
             chosen.append(ip_network(address))
     inside = set(chosen)
     left_out = tuple(a for a in wanted if wide[a] not in inside and ip_network(a) not in inside)
-    return Gathered(_texts(_collapse(chosen, widest_v4, widest_v6)), left_out)
+    covered_by = _texts(_collapse(chosen, widest_v4, widest_v6))
+    return Gathered(covered_by, len(wanted) - len(left_out), left_out)
 
 
 def contains(networks: Iterable[str], addresses: "pd.Series[str]") -> "pd.Series[bool]":

@@ -1,4 +1,4 @@
-"""Two things people ask of a plan at once: whom does it concern, and what happens next."""
+"""What people ask of a plan at once: whom does it concern, how far does it reach, and what happens next."""
 
 from spine.plan import Decision, Gate, Step
 from spine.span import span
@@ -23,6 +23,15 @@ def following(decision: Decision) -> str:
     if decision.verify is not None:
         return f"verification within {span(decision.verify.deadline + decision.verify.hold)}"
     return "a person looks at it"
+
+
+def reach(step: Step) -> str:
+    """How many of the attacking addresses the step's targets hold, and for how many there was no place; "" = n/a."""
+    found = step.coverage
+    if found is None:
+        return ""
+    missed = f"; {found.left_out} found no place" if found.left_out else ""
+    return f"{found.covered} of {found.covered + found.left_out} attacking addresses{missed}"
 
 
 def gated(decision: Decision) -> tuple[Step, ...]:

@@ -89,6 +89,14 @@ class BlastRadius(Frozen):
         return self.legitimate_share <= self.cap
 
 
+class Coverage(Frozen):
+    """How many of the attacking addresses an action's targets hold: an action takes only so many targets."""
+
+    covered: int
+    left_out: int
+    """Addresses that found no place among the targets."""
+
+
 class Step(Frozen):
     """One action of a plan, with everything an approver signs."""
 
@@ -97,6 +105,8 @@ class Step(Frozen):
     params: dict[str, Any] = Field(default_factory=dict)
     targets: tuple[str, ...] = ()
     """Networks (CIDR), users … the action touches; () = the whole tenant."""
+    coverage: Coverage | None = None
+    """None = it has no targets that were chosen among attacking addresses."""
     ttl: timedelta | None = None
     risk: Risk
     reversible: bool = True

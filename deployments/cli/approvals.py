@@ -14,6 +14,7 @@ from deployments.cli.wake import wake_run
 from spine.approval import Approval, Code, Vote
 from spine.errors import Refused
 from spine.ids import ApprovalId
+from spine.outlook import reach
 from spine.person import PersonRef
 from spine.plan import Decision
 from spine.span import span
@@ -59,7 +60,7 @@ def show(approval: _Id) -> None:
     opened.close()
     typer.echo(f"approval {one.id}: {one.status.value}, gate {one.gate.label}, asked by {one.requester}")
     typer.echo(f"incident {one.incident_id} of tenant {one.tenant_id}, expires {one.expires_at:%Y-%m-%d %H:%M:%S} UTC")
-    for line in _plan(Decision.model_validate_json(body), one):
+    for line in plan_lines(Decision.model_validate_json(body), one):
         typer.echo(line)
     for ballot, person in votes:
         typer.echo(
@@ -110,7 +111,8 @@ def _find(connection: Connection, start: str) -> Approval:
     return approval
 
 
-def _plan(decision: Decision, approval: Approval) -> list[str]:
+def plan_lines(decision: Decision, approval: Approval) -> list[str]:
+    """What the approval lets through, as lines of text."""
     lines = [
         f"{decision.decision.value}, severity {decision.severity_label},"
         f" confidence {decision.confidence:.2f} (uncalibrated)"
@@ -122,6 +124,8 @@ def _plan(decision: Decision, approval: Approval) -> list[str]:
         lines.append(f"step {step.order}: {step.action_key}{ttl}, {step.risk.value} risk, {step.params}")
         if step.targets:
             lines.append(f"  targets: {', '.join(step.targets)}")
+        if step.coverage:
+            lines.append(f"  reach: {reach(step)}")
         if radius := step.blast_radius:
             lines.append(
                 f"  would have stopped {radius.attack_share:.1%} of the attack and hit {radius.legitimate_share:.2%}"

@@ -1,16 +1,18 @@
 """Markdown for Prefect UI: a person understands the incident from it alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from prefect.artifacts import acreate_markdown_artifact
 
 from spine.incident import Incident
 from spine.lease import Lease
+from spine.message import blast_lines, evidence_lines, step_line
+from spine.outlook import reach
 from spine.plan import Decision, Gate, GuardResult, Step
 from spine.span import span
 
-_MOST_TARGETS = 12
+_MOST_TARGETS = 5
 
 
 async def show(key: str, incident: Incident, markdown: str, description: str) -> None:
@@ -20,22 +22,17 @@ async def show(key: str, incident: Incident, markdown: str, description: str) ->
 
 def incident_text(incident: Incident) -> str:
     """What happened, to whom, since when."""
-    facts = incident.summary
-    lines = [
-        f"# {plain(incident.title)}",
-        "",
-        f"**{incident.severity.label}** · {incident.kind.value} · tenant `{plain(incident.tenant_id)}` "
-        f"· since {utc(incident.first_event_at)} · detected {utc(incident.opened_at)}",
-        "",
-    ]
-    for name, value in facts.items():
-        if isinstance(value, list):
-            shown = ", ".join(f"`{plain(str(v))}`" for v in value[:_MOST_TARGETS])
-            more = f" and {len(value) - _MOST_TARGETS} more" if len(value) > _MOST_TARGETS else ""
-            lines.append(f"- {name}: {shown}{more}")
-        elif not isinstance(value, dict):
-            lines.append(f"- {name}: {plain(str(value))}")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"# {plain(incident.title)}",
+            "",
+            f"**{incident.severity.label}** · {incident.kind.value} · tenant `{plain(incident.tenant_id)}` "
+            f"· since {utc(incident.first_event_at)} · detected {utc(incident.opened_at)}, "
+            f"{span(incident.opened_at - incident.first_event_at)} later",
+            "",
+            *_bullets(evidence_lines(incident, None)[1:]),  # the first is the title
+        ]
+    )
 
 
 def plan_text(decision: Decision) -> str:
@@ -47,7 +44,7 @@ def plan_text(decision: Decision) -> str:
         "|---|---|---|",
         *(f"| {f.name} | {f.value:+.2f} | {plain(f.because)} |" for f in decision.confidence_factors),
         "",
-        "| step | action | gate | for | targets | attack stopped | legitimate hit |",
+        "| step | action | gate | for | attack stopped | legitimate hit | targets |",
         "|---|---|---|---|---|---|---|",
         *map(_step_row, decision.steps),
     ]
@@ -72,13 +69,28 @@ def plan_text(decision: Decision) -> str:
     return "\n".join(head)
 
 
-def gate_text(incident: Incident, decision: Decision, steps: Iterable[Step], gate: Gate, refusal: str) -> str:
-    """The description above the approval form."""
-    why = f"> **Not accepted:** {plain(refusal)}\n\n" if refusal else ""
-    orders = ", ".join(f"{s.order} ({s.action_key})" for s in steps)
-    return (
-        f"{why}**Decide steps {orders}; the gate is {gate.label}.**\n\n"
-        f"{incident_text(incident)}\n\n{plan_text(decision)}"
+def gate_text(incident: Incident, decision: Decision, steps: Sequence[Step], gate: Gate, refusal: str) -> str:
+    """The description above the approval form, narrow as it is: what is asked, what it would hit, and why."""
+    why = [f"> **Not accepted:** {plain(refusal)}", ""] if refusal else []
+    actions = ", ".join(step.action_key for step in steps)
+    return "\n".join(
+        [
+            *why,
+            f"## {'Allow' if len(steps) == 1 else 'Allow all of'} {actions}? ({gate.label})",
+            "",
+            *_bullets(step_line(step) for step in steps),
+            *_bullets(line for step in steps for line in blast_lines(step)),
+            "",
+            f"### {plain(incident.title)}",
+            "",
+            f"**{incident.severity.label}** · tenant `{plain(incident.tenant_id)}` "
+            f"· since {utc(incident.first_event_at)}",
+            "",
+            *_bullets(evidence_lines(incident, decision)[1:]),
+            "",
+            f"The whole plan `{decision.plan_hash[:16]}`, void after {utc(decision.expires_at)}: artifact "
+            f"`plan-{str(incident.id)[:8]}` of this run. Undone when {plain(_undone_when(decision))}.",
+        ]
     )
 
 
@@ -112,16 +124,26 @@ def utc(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
+def _bullets(lines: Iterable[str]) -> list[str]:
+    return [f"- {plain(line)}" for line in lines]
+
+
+def _undone_when(decision: Decision) -> str:
+    return decision.rollback_plan.trigger if decision.rollback_plan else "its time is up"
+
+
 def _step_row(step: Step) -> str:
     targets = ", ".join(f"`{plain(t)}`" for t in step.targets[:_MOST_TARGETS]) or "whole tenant"
     if len(step.targets) > _MOST_TARGETS:
         targets += f" and {len(step.targets) - _MOST_TARGETS} more"
+    if step.coverage:
+        targets += f" ({reach(step)})"
     blast = step.blast_radius
     stopped = f"{blast.attack_share:.0%}" if blast else ""
     hit = f"{blast.legitimate_share:.1%} (cap {blast.cap:.1%})" if blast else ""
     return (
         f"| {step.order} | {step.action_key} {plain(str(step.params)) if step.params else ''} | {step.gate.label} "
-        f"| {_for(step.ttl)} | {targets} | {stopped} | {hit} |"
+        f"| {_for(step.ttl)} | {stopped} | {hit} | {targets} |"
     )
 
 

@@ -56,6 +56,7 @@ def test_a_crowd_is_not_widened_over_a_neighbour_we_know() -> None:
     gathered = gather([f"203.0.113.{i}" for i in range(1, 200, 2)], most=10, avoid=["203.0.113.2"])
     assert not holds(gathered.networks, "203.0.113.2")
     assert len(gathered.left_out) == 90
+    assert gathered.covered == 10
 
 
 @given(addresses, addresses)
