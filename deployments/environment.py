@@ -51,6 +51,7 @@ def child_environment(settings: Settings, database_url: str, prefect_database_ur
         "PREFECT_API_DATABASE_CONNECTION_URL": asyncpg_url(prefect_database_url),
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "opsspine",  # what a run writes into the timeline stands in its log, too
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "INFO"),
     }
 

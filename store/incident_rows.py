@@ -2,6 +2,7 @@
 # ruff: noqa: S608 - only this module's own constants are put into its SQL
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from spine.ids import IncidentId, TenantId
 from spine.incident import Incident, IncidentKind, IncidentStatus, check_transition
 from spine.severity import Severity
 
+_log = logging.getLogger("opsspine.incident")
 _COLUMNS = (
     "id, tenant_id, kind, subject, status, severity, title, first_event_at, opened_at, last_finding_at, "
     "acknowledged_at, mitigated_at, resolved_at, verify_after, reopens, suppressed_by, flow_run_id, fence, "
@@ -139,7 +141,8 @@ def append_timeline(
     summary: str,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one line of the incident's story."""
+    """Write one line of the incident's story; the log of the run, or process, that writes it tells it, too."""
+    _log.info("%s: %s", kind, summary)
     connection.execute(
         text(
             "insert into incident_timeline(tenant_id, incident_id, at, kind, actor, summary, detail)"

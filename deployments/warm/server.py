@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -143,6 +144,7 @@ def _run(request: dict[str, Any], streams: list[int]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as an interpreter ends: log threads send their rest
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()

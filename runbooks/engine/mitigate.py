@@ -25,7 +25,7 @@ def apply(order: int) -> str:
     return f"{chosen.action_key} is {result.lease.state.value}"
 
 
-@flow(name="mitigate", flow_run_name="mitigate {incident_id}", persist_result=False)
+@flow(name="mitigate", flow_run_name="mitigate {incident_id:.8} steps {orders}", persist_result=False)
 async def mitigate(incident_id: str, orders: list[int]) -> list[str]:
     """Apply steps of the incident's plan.
 

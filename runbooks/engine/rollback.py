@@ -19,7 +19,7 @@ def revert(reason: str) -> list[str]:
     return [f"{lease.action_key} is {lease.state.value}" for lease in ended]
 
 
-@flow(name="rollback", flow_run_name="rollback {incident_id}", persist_result=False)
+@flow(name="rollback", flow_run_name="rollback {incident_id:.8}", persist_result=False)
 async def rollback(incident_id: str, reason: str) -> list[str]:
     """Undo whatever the incident has in force.
 

@@ -24,7 +24,7 @@ def judge_now() -> Verdict:
     )
 
 
-@flow(name="verify", flow_run_name="verify {incident_id}", persist_result=False)
+@flow(name="verify", flow_run_name="verify {incident_id:.8}", persist_result=False)
 async def verify(incident_id: str) -> tuple[Outcome, bool]:
     """Judge the mitigation; (outcome, too early to say).
 
