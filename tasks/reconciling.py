@@ -19,6 +19,7 @@ from store.engine import Database
 from store.retry import retrying
 from tasks.attention import Need, need
 from tasks.cancelling import cancelled_by_hand
+from tasks.checkpointing import checkpoint_when_due
 from tasks.leasing import Tended, ports_of, tend_leases
 from tasks.progress import escalate
 from tasks.relay import drain
@@ -41,6 +42,7 @@ class Reconciled:
     crashed: int = 0
     woken: list[UUID] = field(default_factory=list)
     started: list[UUID] = field(default_factory=list)
+    signed: int = 0
     delivered: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -49,7 +51,8 @@ class Reconciled:
         """The round in words."""
         return (
             f"{self.expired} approvals expired, {len(self.tended)} leases tended, {self.crashed} runs found dead, "
-            f"{len(self.woken)} woken, {len(self.started)} started, {self.delivered} messages delivered, "
+            f"{len(self.woken)} woken, {len(self.started)} started, {self.signed} audit heads signed, "
+            f"{self.delivered} messages delivered, "
             f"{len(self.problems)} problems"
         )
 
@@ -68,6 +71,7 @@ async def reconcile_once(
         live = incidents.list_live(connection)
     for incident in live:
         await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
+    done.signed = await _tried(done, asyncio.to_thread(checkpoint_when_due, database, settings, now)) or 0
     if _relay_silent(database, now):
         done.delivered = await _tried(done, asyncio.to_thread(drain, database, settings, SystemClock())) or 0
     with database.system() as connection:

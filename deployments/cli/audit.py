@@ -18,8 +18,9 @@ from spine.ids import TenantId, tenant_id
 from spine.settings import Settings
 from store import audit
 from store.secrets import Vault
+from tasks.checkpointing import checkpoint as sign_heads
+from tasks.checkpointing import checkpoints_file
 
-_CHECKPOINTS = "audit-checkpoints.txt"
 _Tenant = Annotated[str | None, typer.Option(help="Only this tenant's chain.")]
 _Checkpoint = Annotated[Path | None, typer.Option(help="Signed heads seen before; shows a cut-off end.")]
 
@@ -43,9 +44,8 @@ def verify(
     """Recompute every hash; name the first bad entry of each chain. Exit code 1 when there is one."""
     only = tenant_id(tenant) if tenant else None
     current = settings()
-    known = _known(
-        current, checkpoint or (_note_of(file) if file else current.data_dir / _CHECKPOINTS), key, checkpoint
-    )
+    note = checkpoint or (_note_of(file) if file else checkpoints_file(current))
+    known = _known(current, note, key, checkpoint)
     if file:
         results = _verify_file(file, only, known)
     else:
@@ -57,7 +57,7 @@ def verify(
         typer.echo(f"audit verify: BAD: {bad}", err=True)
     if any(results.values()):
         raise typer.Exit(1)
-    end = f"{len(known)} checkpoints agree" if known else "no checkpoint to hold the end against"
+    end = f"{len(known)} checkpoints agree, {_latest(note)}" if known else "no checkpoint to hold the end against"
     typer.echo(f"audit verify: ok ({len(results)} chains, {end})")
 
 
@@ -86,16 +86,12 @@ def export(out: Annotated[Path, typer.Option(help="The file to write.")], tenant
 def checkpoint(
     out: Annotated[Path | None, typer.Option(help="The file to append to; default: in the data folder.")] = None,
 ) -> None:
-    """Sign where every chain stands now. Keep the file off this machine: it shows a cut-off end later."""
+    """Sign where every chain stands, now rather than at the next hour. Copies off this machine show a cut-off end."""
     current = settings()
     opened = database(current)
-    with opened.system() as connection:
-        heads = [audit.head(connection, name) for name in audit.tenants(connection)]
+    count = sign_heads(opened, current, datetime.now(UTC), file=out)
     opened.close()
-    file = out or current.data_dir / _CHECKPOINTS
-    with file.open("a", encoding="utf-8") as appended:
-        appended.write(signed(filter(None, heads), Vault.of(current, create=True).signing_key()))
-    typer.echo(f"{len(heads)} heads signed in {file}")
+    typer.echo(f"{count} heads signed in {out or checkpoints_file(current)}")
 
 
 def key() -> None:
@@ -111,6 +107,11 @@ def _known(current: Settings, file: Path, key: str | None, asked: Path | None) -
         return []
     verifier = public_key(key) if key else Vault.of(current).signing_key().public_key()
     return read(file.read_text(encoding="utf-8"), verifier)
+
+
+def _latest(note: Path) -> str:
+    written = datetime.fromtimestamp(note.stat().st_mtime, UTC)
+    return f"the latest of {written:%Y-%m-%d %H:%M} UTC"
 
 
 def _note_of(file: Path) -> Path:

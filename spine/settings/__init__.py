@@ -15,6 +15,7 @@ from spine.settings.respond import ApprovalSettings, DecisionSettings, PolicySet
 
 __all__ = [
     "ApprovalSettings",
+    "AuditSettings",
     "DecisionSettings",
     "DetectSettings",
     "GatewaySettings",
@@ -116,6 +117,14 @@ class NotifySettings(BaseModel):
     max_attempts: int = 12
 
 
+class AuditSettings(BaseModel):
+    """The audit trail."""
+
+    checkpoint_hours: float = Field(default=1, gt=0)
+    """How often the heads of all chains are signed into `audit-checkpoints.txt` in the data folder. Keep copies of
+    that file off the machine."""
+
+
 class RetentionSettings(BaseModel):
     """How long things are kept."""
 
@@ -159,4 +168,5 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     approval: ApprovalSettings = ApprovalSettings()
     verify: VerifySettings = VerifySettings()
+    audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -1,6 +1,7 @@
 """Scenario 43: whatever is done to the chain, by whoever can do anything, `audit verify` finds the first bad entry."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,8 @@ def test_s43_a_chain_that_grew_since_its_checkpoints_is_whole(cli: Any, database
         audit.append_many(connection, A, [made(A, 9)])
     cli("checkpoint")
     result = cli("verify")
-    assert (result.exit_code, result.output) == (0, "audit verify: ok (2 chains, 4 checkpoints agree)\n")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"audit verify: ok \(2 chains, 4 checkpoints agree, the latest of .{16} UTC\)\n", result.output)
 
 
 def test_s43_a_forged_checkpoint_proves_nothing(cli: Any, tmp_path: Path) -> None:
@@ -198,7 +200,8 @@ def test_s43_an_export_is_verified_without_the_database(
     monkeypatch.delenv("DATABASE_URL")
     monkeypatch.setenv("OPSSPINE_SECRET_KEY", Fernet.generate_key().decode())
     whole = cli("verify", file, "--key", key)
-    assert (whole.exit_code, whole.output) == (0, "audit verify: ok (2 chains, 2 checkpoints agree)\n")
+    assert whole.exit_code == 0
+    assert "audit verify: ok (2 chains, 2 checkpoints agree, the latest of" in whole.output
     file.write_text("\n".join(_edited(file.read_text().splitlines(), change)) + "\n")
     result = cli("verify", file, "--key", key)
     assert result.exit_code == 1
