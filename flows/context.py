@@ -1,5 +1,6 @@
 """What every flow starts with: the settings of this process, its database, and its sign of life."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,6 +12,9 @@ from spine.errors import Refused
 from spine.settings import Settings
 from store.engine import Database
 from store.liveness import alive
+
+# Prefect keeps the logs of this logger with its run (PREFECT_LOGGING_EXTRA_LOGGERS), but sets no level.
+logging.getLogger("opsspine").setLevel(logging.INFO)
 
 
 @cache

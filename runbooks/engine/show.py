@@ -1,5 +1,6 @@
 """Markdown for Prefect UI: a person understands the incident from it alone."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +14,8 @@ from spine.plan import Decision, Gate, GuardResult, Step
 from spine.span import span
 
 _MOST_TARGETS = 5
+_NUMBER, _NO_LIST = re.compile(r"^(\d+)\."), r"\1\\."
+"""Markdown would count the steps anew."""
 
 
 async def show(key: str, incident: Incident, markdown: str, description: str) -> None:
@@ -125,7 +128,7 @@ def utc(moment: datetime | None) -> str:
 
 
 def _bullets(lines: Iterable[str]) -> list[str]:
-    return [f"- {plain(line)}" for line in lines]
+    return [f"- {_NUMBER.sub(_NO_LIST, plain(line))}" for line in lines]
 
 
 def _undone_when(decision: Decision) -> str:
