@@ -18,6 +18,10 @@ UNPROVEN: frozenset[Via] = frozenset({"prefect", "cli"})
 """Ways in where anybody can type any name: there the second factor also proves who it is."""
 
 
+_EACH = 5
+"""So many refusals of one kind are audited one by one."""
+
+
 class ApprovalStatus(StrEnum):
     """Where an approval stands. All but PENDING are ends."""
 
@@ -117,6 +121,17 @@ class Outcome:
     def counted(self) -> bool:
         """True when this very call's vote counts."""
         return self.code in (Code.DECIDED, Code.VOTE_COUNTED)
+
+
+def worth_an_entry(times: int) -> bool:
+    """True when the refusal number `times` of one person at one approval is audited: 1 to 5, 10, 20, 40 …
+
+    Each entry carries the number, so that the trail tells how often; ten thousand clicks make fifteen entries.
+    """
+    if times <= _EACH:
+        return True
+    doublings, rest = divmod(times, _EACH)
+    return rest == 0 and doublings & (doublings - 1) == 0
 
 
 def approval_id(tenant: TenantId, decision: UUID, gate: Gate, steps: Sequence[int]) -> ApprovalId:

@@ -23,7 +23,7 @@ from spine.plan import Decision
 from spine.policy import may_decide
 from spine.redact import redact_text
 from spine.settings import Settings
-from store import approvals, audit, incidents, people
+from store import approvals, audit, incidents, people, refusals
 from store.engine import Database
 from store.retry import retrying
 from store.stepup import StepUp, step_up
@@ -131,8 +131,12 @@ class _Case:
         if not self.cast.totp:
             return Refusal(Code.STEPUP_NEEDED, "This needs the six-digit code of your authenticator.")
         result = step_up(self.connection, person.id, self.cast.totp, now=self.cast.at, settings=self.settings)
-        self._record(AuditAction.STEPUP_DECIDED, result.value, {"for": self.cast.vote})
-        return None if result is StepUp.ACCEPTED else Refusal(*_STEPUP_SAYS[result])
+        if result is StepUp.ACCEPTED:
+            self._record(AuditAction.STEPUP_DECIDED, result.value, {"for": self.cast.vote})
+            return None
+        refusal = Refusal(*_STEPUP_SAYS[result])
+        self._record_refusal(AuditAction.STEPUP_DECIDED, result.value, refusal, {"for": self.cast.vote})
+        return refusal
 
     def _vote(self, person: Person, votes: list[Ballot], stepped_up: bool) -> Outcome:
         cast = self.cast
@@ -191,8 +195,15 @@ class _Case:
         )  # fmt: skip
 
     def _refused(self, refusal: Refusal) -> Outcome:
-        self._record(AuditAction.ACTION_DENIED, "refused", {"code": refusal.code, "vote": self.cast.vote})
+        told: dict[str, object] = {"code": refusal.code, "vote": self.cast.vote}
+        self._record_refusal(AuditAction.ACTION_DENIED, "refused", refusal, told)
         return self._answer(refusal.code, refusal.message)
+
+    def _record_refusal(self, action: AuditAction, outcome: str, refusal: Refusal, detail: dict[str, object]) -> None:
+        """Counted always, told in the trail while it is news."""
+        times = refusals.count(self.connection, self.approval, self.actor, refusal.code)
+        if rules.worth_an_entry(times):
+            self._record(action, outcome, {**detail, "times": times})
 
     def _record(self, action: AuditAction, outcome: str, detail: dict[str, object]) -> None:
         audit.append(

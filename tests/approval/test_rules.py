@@ -19,6 +19,7 @@ from spine.approval import (
     status_after,
     stranger,
     void_because,
+    worth_an_entry,
 )
 from spine.ids import DecisionId, IncidentId, PersonId, TenantId
 from spine.person import EVERY_TENANT, Person, Role
@@ -46,6 +47,12 @@ def someone(number: int, *roles: Role, tenant: TenantId = TENANT) -> Person:
 
 def ballot(person: PersonId, vote: str = "approve", stepped_up: bool = True) -> Ballot:
     return Ballot(person_id=person, vote=vote, via="slack", account="a", stepped_up=stepped_up, reason="", at=NOW)
+
+
+def test_ten_thousand_refusals_are_fifteen_entries() -> None:
+    told = [n for n in range(1, 10_001) if worth_an_entry(n)]
+    assert told[:8] == [1, 2, 3, 4, 5, 10, 20, 40]
+    assert (len(told), told[-1]) == (15, 5120)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SUPPORT, Role.ENGINE])

@@ -188,6 +188,25 @@ def test_s42_a_role_in_another_tenant_gives_no_say_here(approval_case: Any) -> N
     assert case.decide(approval, mallory).code is Code.NOT_ALLOWED
 
 
+def test_who_clicks_again_and_again_is_counted_and_does_not_fill_the_trail(approval_case: Any) -> None:
+    case, approval = approval_case, approval_case.ask()
+    viewer, other = case.person("viewer", Role.VIEWER), case.person("other", Role.VIEWER)
+    for _ in range(45):
+        case.clock.advance(timedelta(seconds=1))
+        assert case.decide(approval, viewer).code is Code.NOT_ALLOWED
+    assert case.decide(approval, other).code is Code.NOT_ALLOWED
+    with case.database.system() as connection:
+        query = text(
+            "select entry::jsonb #>> '{data,actor}', (entry::jsonb #>> '{data,detail,times}')::int from audit_entries"
+            " where action = 'action.denied' order by seq"
+        )
+        told = [tuple(row) for row in connection.execute(query)]
+        counted = dict(tuple(r) for r in connection.execute(text("select actor, times from approval_refusals")))
+    me, you = "person:viewer@example.org", "person:other@example.org"
+    assert told == [*((me, n) for n in (1, 2, 3, 4, 5, 10, 20, 40)), (you, 1)]
+    assert counted == {me: 45, you: 1}
+
+
 def test_break_glass_to_contain_is_written_down_and_pages(approval_case: Any) -> None:
     case, keeper = approval_case, approval_case.person("keeper", Role.BREAK_GLASS)
     plan = case.plan("contain", Risk.CRITICAL, Verb.CONTAIN)

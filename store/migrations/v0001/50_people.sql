@@ -84,3 +84,14 @@ create table approval_votes(
   primary key(approval_id, person_id)
 );
 select tenant_table('approval_votes', 'select');
+
+-- how often somebody was refused an approval, and why: the audit trail names the first few and then 10, 20, 40 …
+create table approval_refusals(
+  approval_id uuid not null references approvals(id),
+  tenant_id text not null,
+  actor text not null,
+  code text not null,            -- spine.approval.Code
+  times bigint not null,
+  primary key(approval_id, actor, code)
+);
+select tenant_table('approval_refusals', 'select');
