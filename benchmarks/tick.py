@@ -39,9 +39,10 @@ from generate_series(cast(:first as bigint), cast(:last as bigint)) i,
     + 200 * (abs(hashint8(i)) % 40009) as h) x"""
 ROLL_UP = """
 insert into auth_metric_minutes select date_trunc('minute', occurred_at), tenant_id, type, count(*) from auth_ops_logs
-  where occurred_at > (select max(occurred_at) - interval '48 hours' from auth_ops_logs) group by 1, 2, 3;
+  where occurred_at > (select max(occurred_at) - interval '48 hours' from auth_ops_logs)
+  group by 1, 2, 3 order by 1, 2, 3;
 insert into auth_metric_hours select date_trunc('hour', occurred_at), tenant_id, type, count(*)
-  from auth_ops_logs group by 1, 2, 3;
+  from auth_ops_logs group by 1, 2, 3 order by 1, 2, 3;
 insert into auth_tenant select tenant_id, min(occurred_at), max(occurred_at) from auth_ops_logs group by 1;
 insert into auth_address(tenant_id, ip, first_seen, first_ok, failures, successes, users_tried, users_entered)
   select tenant_id, ip, min(occurred_at), min(occurred_at) filter (where type = 'login_succeeded'),

@@ -18,10 +18,10 @@ _TIMES = {"watermark", "first_fail", "last_fail", "last_ok", "first_seen", "over
 _TEXTS = {"tenant_id", "type", "ip", "user_id", "country", "asn", "user_agent", "drill_id"}
 _FLAGS = {"known", "synthetic"}
 _FLOATS = ("history_days", "bucket_level", "base_", "mean_", "var_")
-_TENANTS = """
-select tenant_id, watermark at time zone 'UTC', least(extract(epoch from %(now)s - first_at) / 86400, 28)::float8,
-  active_users
-from auth_tenant where first_at <= %(now)s"""
+_LOGIN = len(COLUMNS["logins"])
+"""So many columns of a row of tick_logins.sql are the login's; the rest is its address's past."""
+_FAILURES = _LOGIN + COLUMNS["addresses"].index("failures") - 2
+"""Null where an address has no past: a drill's."""
 Rows = list[tuple[Any, ...]]
 
 
@@ -32,24 +32,17 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
     never look ahead of `now`.
     """
     ensure_profile(connection, now)
-    moment = {"now": now}
     with cursor_of(connection) as cursor:
-
-        def rows(query: str, parameters: dict[str, Any]) -> Rows:
-            return cursor.execute(query, parameters).fetchall()
-
-        logins = rows(sql("tick_logins"), moment)
-        keys = sorted({row[:2] for row in logins})
-        asked = moment | {"tenants": [tenant for tenant, _ in keys], "ips": [ip for _, ip in keys]}
-        addresses = rows(sql("tick_addresses"), asked)
-        tenants = rows(_TENANTS, moment)
-        unknown = unknown_rows(cursor, now, hour_of(now), logins, addresses)
+        logins = cursor.execute(sql("tick_logins"), {"now": now}).fetchall()
+        tenants = cursor.execute(sql("tick_tenants"), {"now": now}).fetchall()
+        unknown = unknown_rows(cursor, now, hour_of(now), logins)
+    addresses = {row[:2]: row[:2] + row[_LOGIN:] for row in logins if row[_FAILURES] is not None}
     return Frames(
         now=now,
         tenants=frame("tenants", tenants),
         series=frame("series", read_series(connection, now)),
-        logins=frame("logins", logins),
-        addresses=frame("addresses", addresses),
+        logins=frame("logins", [row[:_LOGIN] for row in logins]),
+        addresses=frame("addresses", list(addresses.values())),
         unknown=frame("unknown", unknown),
     )
 
@@ -79,10 +72,7 @@ def _next_hour(moment: datetime) -> datetime:
 
 
 def frame(name: str, rows: Rows) -> pd.DataFrame:
-    """Rows as the frame `name`, with the types that spine/detect/frames.py promises, even when it is empty.
-
-    Times come from PostgreSQL without zone, in UTC.
-    """
+    """Rows as the frame `name`, with the types that spine/detect/frames.py promises, even when it is empty."""
     columns = COLUMNS[name]
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     return pd.DataFrame({column: _typed(column, given) for column, given in zip(columns, values, strict=True)})
@@ -90,7 +80,7 @@ def frame(name: str, rows: Rows) -> pd.DataFrame:
 
 def _typed(column: str, values: tuple[Any, ...]) -> Any:
     if column in _TIMES:
-        return pd.DatetimeIndex(np.array(values, dtype="datetime64[us]")).tz_localize("UTC")
+        return pd.DatetimeIndex(np.array(values, dtype=np.int64).view("datetime64[us]")).tz_localize("UTC")
     if column in _TEXTS:
         return pd.Series(values, dtype=object)
     if column in _FLAGS:

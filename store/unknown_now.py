@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg import Cursor
@@ -11,7 +11,7 @@ from psycopg import Cursor
 from spine.detect.frames import COLUMNS
 from store.sketch import Union
 
-_COLUMN = {name: number for number, name in enumerate(COLUMNS["logins"])}
+_COLUMN = {name: number for number, name in enumerate([*COLUMNS["logins"], "known"])}
 _MOMENTS = """
 select p.* from auth_unknown_profile p join auth_tenant t using (tenant_id)
 where t.first_at <= %(now)s - interval '7 days'"""
@@ -30,7 +30,7 @@ class _Tried:
     failures: int = 0
     failures_this_hour: int = 0
 
-    def add(self, row: tuple[Any, ...], hour: datetime) -> None:
+    def add(self, row: tuple[Any, ...], hour: int) -> None:
         user, ip, failures = row[_COLUMN["user_id"]], row[_COLUMN["ip"]], row[_COLUMN["fail_60m"]]
         named = set() if user is None else {user}
         self.users |= named
@@ -44,15 +44,12 @@ class _Tried:
             self.failures_this_hour += failures
 
 
-def unknown_rows(
-    cursor: Cursor[tuple[Any, ...]], now: datetime, hour: datetime, logins: Rows, addresses: Rows
-) -> list[tuple[Any, ...]]:
-    """Rows of the frame `unknown`, from the rows of the frames `logins` and `addresses` (times naive, UTC)."""
-    known = {row[:2] for row in addresses if row[2]}
-    start = hour.astimezone(UTC).replace(tzinfo=None)
+def unknown_rows(cursor: Cursor[tuple[Any, ...]], now: datetime, hour: datetime, logins: Rows) -> list[tuple[Any, ...]]:
+    """Rows of the frame `unknown`, from the rows of store/sql/tick_logins.sql."""
+    start = round(hour.timestamp()) * 1_000_000
     tried: dict[str, _Tried] = {}
     for row in logins:
-        if row[_COLUMN["fail_60m"]] and not row[_COLUMN["synthetic"]] and row[:2] not in known:
+        if row[_COLUMN["fail_60m"]] and not row[_COLUMN["synthetic"]] and not row[_COLUMN["known"]]:
             tried.setdefault(row[0], _Tried()).add(row, start)
     recent = {row[0]: row[1:] for row in cursor.execute("select * from auth_unknown_recent").fetchall()}
     moments = {row[0]: row[1:] for row in cursor.execute(_MOMENTS, {"now": now}).fetchall()}

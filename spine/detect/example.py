@@ -52,8 +52,9 @@ def frames(
     """Frames of these attempts. `usual` is the tenant's mean of users from unknown addresses, in every window."""
     raw = pd.DataFrame([row for a in attempts for row in a.rows(now)])
     raw["age"] = (now - raw["at"]).dt.total_seconds() / 60
-    logins = _logins(raw)
-    real, addresses = raw[raw["drill_id"].isna()], _addresses(raw)
+    failing = raw[_failing(raw)]
+    logins = _logins(failing)
+    real, addresses = raw[raw["drill_id"].isna()], _addresses(failing)
     return Frames(
         now=now,
         tenants=pd.DataFrame(
@@ -62,6 +63,7 @@ def frames(
                 "watermark": pd.Timestamp(now),
                 "history_days": float(history_days),
                 "active_users": active_users,
+                "calm_users_15m": _calm_users(raw),
             }
         ),
         series=_series(real),
@@ -69,6 +71,16 @@ def frames(
         addresses=addresses,
         unknown=_unknown(real, addresses, usual if history_days >= 7 else float("nan")),
     )
+
+
+def _failing(raw: pd.DataFrame) -> "pd.Series[bool]":
+    """Rows of addresses that failed."""
+    return (~raw["ok"]).groupby([raw["tenant_id"], raw["ip"]]).transform("any")
+
+
+def _calm_users(raw: pd.DataFrame) -> list[int]:
+    users = raw["user_id"].where((raw["age"] < 15) & ~_failing(raw) & raw["drill_id"].isna())
+    return users.groupby(raw["tenant_id"]).nunique().tolist()
 
 
 def _logins(raw: pd.DataFrame) -> pd.DataFrame:

@@ -33,16 +33,18 @@ def recorded(
         tenant_id=str(tenant), at=at, ok=rows["type"] == _SUCCEEDED, age=(now - at).dt.total_seconds() / 60
     )
     rows = rows.sort_values("at", kind="stable")
-    addresses = _addresses(rows, set(known_addresses), settings)
+    failing = (~rows["ok"]).groupby(rows["ip"]).transform("any").astype(bool)
+    calm = rows.loc[~failing & (rows["age"] < _MINUTES["15m"]), "user_id"].nunique()
+    addresses = _addresses(rows[failing], set(known_addresses), settings)
     tenants = {
         "tenant_id": [str(tenant)], "watermark": [pd.Timestamp(now)], "history_days": [0.0],
-        "active_users": [rows.loc[rows["ok"], "user_id"].nunique()],
+        "active_users": [rows.loc[rows["ok"], "user_id"].nunique()], "calm_users_15m": [calm],
     }  # fmt: skip
     return Frames(
         now=now,
         tenants=pd.DataFrame(tenants),
         series=_series(rows),
-        logins=_logins(rows),
+        logins=_logins(rows[failing]),
         addresses=addresses,
         unknown=_unknown(rows, set(addresses.loc[addresses["known"], "ip"])),
     )

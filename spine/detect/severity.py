@@ -91,10 +91,12 @@ def _dropped_tenants(scene: Scene) -> set[TenantId]:
     good = scene.attempts[scene.attempts["trusted"]]
     seen = good.groupby(["tenant_id", "user_id"], sort=False).agg(ok=("ok_15m", "sum"), fail=("fail_15m", "sum"))
     seen = seen[(seen["ok"] + seen["fail"]) > 0]
-    rate = (seen["ok"] > 0).groupby("tenant_id").agg(["mean", "size"])
-    usual = _usual_success(scene.frames.series).reindex(rate.index).fillna(1.0)
-    low = rate[(rate["size"] >= limit.min_legitimate) & (rate["mean"] < limit.critical_legitimate_success * usual)]
-    return {TenantId(str(tenant)) for tenant in low.index}
+    users = (seen["ok"] > 0).groupby("tenant_id").agg(["sum", "size"])
+    calm = scene.frames.tenants.set_index("tenant_id")["calm_users_15m"].reindex(users.index).fillna(0)
+    total = users["size"] + calm
+    usual = _usual_success(scene.frames.series).reindex(users.index).fillna(1.0)
+    few = (users["sum"] + calm) < limit.critical_legitimate_success * usual * total
+    return {TenantId(str(tenant)) for tenant in users.index[few & (total >= limit.min_legitimate)]}
 
 
 def _usual_success(series: pd.DataFrame) -> pd.Series:

@@ -1,19 +1,43 @@
--- who tried to log in from where in the last 60 minutes: the only raw events a tick reads
-select tenant_id, host(ip) as ip, user_id,
-  count(*) filter (where failed and occurred_at >= %(now)s - interval '5 minutes') as fail_5m,
-  count(*) filter (where failed and occurred_at >= %(now)s - interval '15 minutes') as fail_15m,
-  count(*) filter (where failed and occurred_at >= %(now)s - interval '30 minutes') as fail_30m,
-  count(*) filter (where failed) as fail_60m,
-  count(*) filter (where not failed and occurred_at >= %(now)s - interval '15 minutes') as ok_15m,
-  count(*) filter (where not failed) as ok_60m,
-  min(occurred_at) filter (where failed) at time zone 'UTC' as first_fail,
-  max(occurred_at) filter (where failed) at time zone 'UTC' as last_fail,
-  max(occurred_at) filter (where not failed) at time zone 'UTC' as last_ok,
-  max(country) as country, null::text as asn,
-  count(distinct user_agent) as user_agents, max(user_agent) as user_agent, synthetic, drill_id
-from (
-  select *, type = 'login_failed' as failed from auth_ops_logs
+-- who tried to log in from the addresses that failed in the last 60 minutes, with the past of those addresses: the
+-- only raw events a tick reads. Times are microseconds (see `micros`), which become an array without a detour.
+with tried as (
+  select tenant_id, ip, user_id, occurred_at, type = 'login_failed' as failed, country, user_agent, synthetic, drill_id
+  from auth_ops_logs
   where occurred_at >= %(now)s - interval '60 minutes' and occurred_at <= %(now)s
     and type in ('login_failed', 'login_succeeded') and ip is not null
-) l
-group by tenant_id, ip, user_id, synthetic, drill_id
+), failing as (
+  select distinct tenant_id, ip from tried where failed
+), login as (
+  select tenant_id, ip, user_id,
+    count(*) filter (where failed and occurred_at >= %(now)s - interval '5 minutes') as fail_5m,
+    count(*) filter (where failed and occurred_at >= %(now)s - interval '15 minutes') as fail_15m,
+    count(*) filter (where failed and occurred_at >= %(now)s - interval '30 minutes') as fail_30m,
+    count(*) filter (where failed) as fail_60m,
+    count(*) filter (where not failed and occurred_at >= %(now)s - interval '15 minutes') as ok_15m,
+    count(*) filter (where not failed) as ok_60m,
+    min(occurred_at) filter (where failed) as first_fail,
+    max(occurred_at) filter (where failed) as last_fail,
+    max(occurred_at) filter (where not failed) as last_ok,
+    max(country) as country, count(distinct user_agent) as user_agents, max(user_agent) as user_agent,
+    synthetic, drill_id
+  from tried join failing using (tenant_id, ip)
+  group by tenant_id, ip, user_id, synthetic, drill_id
+)
+select l.tenant_id, host(l.ip), user_id, fail_5m, fail_15m, fail_30m, fail_60m, ok_15m, ok_60m, micros(first_fail),
+  micros(last_fail), micros(last_ok), country, null::text as asn, user_agents, user_agent, synthetic, drill_id,
+  coalesce(a.first_ok <= %(now)s
+    and address_known(a.users_tried, a.users_entered, a.failures, a.successes, a.failures_before_ok), false) as known,
+  micros(a.first_seen), a.failures, a.successes,
+  case when drained then 0 else level end as bucket_level,
+  micros(case when not drained then a.overflowed_at end) as overflowed_at,
+  case when drained then 0 else a.run_n end as overflow_n,
+  micros(case when not drained then a.run_first end) as overflow_first
+from login l
+cross join auth_bucket_setting s
+-- one index look-up per row: a join would be planned by guesses about their number
+left join lateral (select * from auth_address a where a.tenant_id = l.tenant_id and a.ip = l.ip limit 1) a on true
+cross join lateral (
+  select a.bucket_level - greatest(extract(epoch from %(now)s - a.bucket_at), 0)::float8 / s.leak_seconds as level
+) b
+cross join lateral (select coalesce(level <= 0, true) as drained) d
+order by l.tenant_id, l.ip

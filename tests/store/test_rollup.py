@@ -91,9 +91,13 @@ def test_frames_have_the_promised_columns_even_when_empty(database: Database) ->
 def test_logins_and_addresses_tell_who_tried_from_where(database: Database, event: Any, now: datetime) -> None:
     tenant = TenantId("acme")
     ok = event(50, timedelta(minutes=20), type="login_succeeded", ip="198.51.100.1", user_id="ann")
+    slip = event(51, timedelta(minutes=30), ip="198.51.100.1", user_id="ann")
+    calm = [
+        event(70 + n, timedelta(minutes=n), type="login_succeeded", ip="198.51.100.2", user_id="bob") for n in (5, 9)
+    ]
     failed = [event(n, timedelta(minutes=m), user_id="eve") for n, m in enumerate((2, 10, 25, 50, 61))]
     drill = event(60, synthetic=True, drill_id="d1", ip="192.0.2.1")
-    ingest(database, tenant, [ok, *failed, drill])
+    ingest(database, tenant, [ok, slip, *calm, *failed, drill])
     seen = frames(database, now)
     eve = seen.logins[seen.logins["user_id"] == "eve"].iloc[0]
     assert [eve[f"fail_{w}"] for w in ("5m", "15m", "30m", "60m")] == [1, 2, 3, 4]
@@ -103,7 +107,10 @@ def test_logins_and_addresses_tell_who_tried_from_where(database: Database, even
     assert past.loc["198.51.100.1", "known"]
     assert not past.loc["203.0.113.9", "known"]
     assert past.loc["203.0.113.9", "failures"] == 5
-    assert "192.0.2.1" not in past.index
+    assert {"192.0.2.1", "198.51.100.2"}.isdisjoint(past.index)
+    assert seen.logins.groupby("user_id")["ok_60m"].sum()["ann"] == 1
+    assert "bob" not in set(seen.logins["user_id"])
+    assert seen.tenants["calm_users_15m"].tolist() == [1]
     assert seen.unknown.set_index("tenant_id").loc["acme", "users_1h"] == 1
 
 

@@ -86,14 +86,20 @@ create table auth_address(
   primary key(tenant_id, ip)
 ) with (fillfactor = 80);
 
+-- a time as the tick reads it: microseconds since 1970, nothing being the number that numpy takes for no time
+create function micros(moment timestamptz) returns bigint language sql stable parallel safe as $$
+  select coalesce((extract(epoch from moment) * 1000000)::bigint, '-9223372036854775808'::bigint)
+$$;
+
 -- do people live at an address? spine/detect/trust.py has the rule: most users who tried got in, and they did not
 -- guess for long before the first success, unless several live there. 64 bits count to some 170 users: n users leave
 -- 64 * exp(-n / 64) of them empty, hence the square. Where nearly all are taken, many must have got in, and most tries.
+-- One expression, so that PostgreSQL sees through the call.
 create function address_known(tried bigint, entered bigint, failures bigint, successes bigint, before_ok bigint)
 returns boolean language sql immutable parallel safe as $$
-  select case when empty_tried <= 3 then empty_entered <= 8 and successes > failures
-    else empty_entered * empty_entered < 64 * empty_tried and (before_ok <= 10 or empty_entered <= 60) end
-  from (select 64 - bit_count(tried::bit(64)) as empty_tried, 64 - bit_count(entered::bit(64)) as empty_entered) b
+  select case when bit_count(~tried::bit(64)) <= 3 then bit_count(~entered::bit(64)) <= 8 and successes > failures
+    else bit_count(~entered::bit(64)) * bit_count(~entered::bit(64)) < 64 * bit_count(~tried::bit(64))
+      and (before_ok <= 10 or bit_count(~entered::bit(64)) <= 60) end
 $$;
 
 create index auth_address_overflowed on auth_address(bucket_at) where overflowed_at is not null;
