@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 
@@ -43,6 +44,8 @@ class Case:
     watermark: datetime | None
     """How far the tenant's events reach; None = unknown."""
     usual: Usual
+    seen: tuple[UUID, ...] = ()
+    """The stored evidence that was read for it, by id."""
     tried: frozenset[str] = frozenset()
     """Actions that were applied in this incident and turned out not to be enough."""
 
@@ -58,6 +61,7 @@ class Case:
         known_addresses: Collection[str] | None,
         watermark: datetime | None,
         usual: Usual | None = None,
+        seen: Collection[UUID] = (),
         tried: Collection[str] = (),
     ) -> "Case":
         """A case from what was read.
@@ -92,6 +96,7 @@ class Case:
             readable=readable,
             watermark=watermark,
             usual=usual or Usual(),
+            seen=tuple(sorted(seen)),
             tried=frozenset(tried),
         )
 

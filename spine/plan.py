@@ -221,6 +221,8 @@ class Decision(Frozen):
     verify: VerifyCriteria | None = None
     evidence: tuple[EvidenceRef, ...] = ()
     receipts: tuple[str, ...] = ()
+    seen: tuple[UUID, ...] = ()
+    """Every stored piece of evidence it was made from, by id: what is not among them is news."""
     missing_evidence: tuple[str, ...] = ()
     denied: tuple[Step, ...] = ()
     """Steps the runbook wanted and a guard or policy refused, with the reason in their guard results."""

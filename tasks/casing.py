@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from spine.case import LOOK_BACK, Case
@@ -16,11 +15,13 @@ from store.engine import Database
 def read_case(database: Database, incident: Incident, now: datetime) -> Case:
     """The case at `now`. Events that cannot be read make it unreadable, and every guard on it fails closed."""
     with database.system() as connection:
-        findings = findings_of(connection, incident)
+        rows = incidents.evidence_rows(connection, incident.id)
         tried = {
             lease.action_key for lease in leases.of_incident(connection, incident.id) if lease.applied_at is not None
         }
-    return Case.of(incident, findings, now=now, tried=tried, **_read(database, incident, now))
+    findings = [_finding(incident, row) for row in rows if row["source"].startswith("detector:")]
+    seen = [row["id"] for row in rows]
+    return Case.of(incident, findings, now=now, seen=seen, tried=tried, **_read(database, incident, now))
 
 
 def _read(database: Database, incident: Incident, now: datetime) -> dict[str, Any]:
@@ -47,13 +48,8 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
         return {"logins": None, "known_users": None, "known_addresses": None, "watermark": None}
 
 
-def findings_of(connection: Connection, incident: Incident) -> list[Finding]:
-    """The findings that made the incident, from their frozen evidence."""
-    rows = incidents.evidence_rows(connection, incident.id)
-    return [_finding(incident, row) for row in rows if row["source"].startswith("detector:")]
-
-
 def _finding(incident: Incident, row: dict[str, Any]) -> Finding:
+    """A finding that made the incident, from its frozen evidence."""
     body = row["body"]
     return Finding(
         tenant_id=incident.tenant_id,
