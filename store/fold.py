@@ -10,8 +10,8 @@ from spine.settings.detect import BucketSettings
 from store.named import sql
 from store.stage import cursor_of
 
-_LOCK = 0x666F6C64
-"""Advisory lock: one folder at a time; a second one waits and then finds little left."""
+LOCK = 0x666F6C64
+"""Advisory lock: one at a time folds, or makes baselines of what was folded; the next one finds little left."""
 
 
 def fold(connection: Connection, settings: BucketSettings | None = None) -> int:
@@ -19,7 +19,7 @@ def fold(connection: Connection, settings: BucketSettings | None = None) -> int:
 
     `settings` change the size of the leaky buckets from now on, for the hint at ingest as well.
     """
-    connection.execute(text("select pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+    connection.execute(text("select pg_advisory_xact_lock(:k)"), {"k": LOCK})
     current = _size(connection, settings)
     with cursor_of(connection) as cursor:
         events = cursor.execute(sql("fold_counts")).fetchone()

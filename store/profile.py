@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, text
 
 from store import unknown
+from store.fold import LOCK
 from store.named import sql
 from store.sketch import Union, sketch
 from store.stage import cursor_of
 
-_LOCK = 0x70726F66
-"""Advisory lock: one maker at a time."""
 HOUR = timedelta(hours=1)
 ACTIVE = timedelta(days=30)
 
@@ -29,7 +28,7 @@ def ensure_profile(connection: Connection, now: datetime) -> None:
 
 def refresh_profile(connection: Connection, now: datetime) -> None:
     """Summarise what changed and make the baselines of this hour, as the system role."""
-    connection.execute(text("select pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+    connection.execute(text("select pg_advisory_xact_lock(:k)"), {"k": LOCK})
     hour = hour_of(now)
     unknown.rebuild(connection, _take_stale(connection, "hour", hour))
     unknown.sum_recent(connection, hour)
