@@ -89,13 +89,11 @@ def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
         Proposal(
             action_key="rate_limit.strict",
             params={"scope": "address", "per_minute": _address_limit(case)},
-            stop_if="legitimate success falls",
             verify="attempts per address stay under the limit",
         ),
         Proposal(
             action_key="captcha.require",
             params={"mode": "risk"},
-            stop_if="more than 15 % abandon the captcha, or its provider fails",
             verify="captchas are shown, and people pass them",
         ),
     ]
@@ -120,6 +118,7 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
         baseline_success_rate=before if before is not None else case.usual.success_rate,
         max_success_drop=settings.max_success_drop,
         min_legitimate=settings.min_legitimate,
+        max_captcha_abandoned=settings.max_captcha_abandoned,
     )
 
 
@@ -140,8 +139,7 @@ def _aimed(case: Case, found: Diagnosis, action_key: str, most: int, verify: str
     if not at.networks:
         return []
     coverage = Coverage(covered=at.covered, left_out=len(at.left_out))
-    calm = "failures fall under the limit without it"
-    return [Proposal(action_key=action_key, targets=at.networks, coverage=coverage, stop_if=calm, verify=verify)]
+    return [Proposal(action_key=action_key, targets=at.networks, coverage=coverage, verify=verify)]
 
 
 def _ranked(hostile: pd.DataFrame) -> pd.DataFrame:
@@ -266,7 +264,7 @@ RUNBOOK = Runbook(
             mitigation="limits per address hold for every address; new findings join the incident",
         ),
     ),
-    rollback_trigger="legitimate success falls by 5 percentage points for 5 minutes, or the captcha fails",
+    rollback_trigger="legitimate success falls by 5 percentage points, or known people give up at the captcha",
     messages=Messages(
         admin=tell_admins,
         user="Extra checks at sign-in; your password still works.",

@@ -131,6 +131,8 @@ class ActionSpec(Generic[P]):
     """True when it cuts something off to keep harm from spreading, rather than easing it."""
     harmless: bool = False
     """True when it only records or tells (snapshot, notify), so that having no way back does not matter."""
+    challenges: bool = False
+    """True when it makes people solve something: how many of them give up is watched."""
     external: bool = False
     """True when it changes a system other than our own store; policy denies it in dev."""
 

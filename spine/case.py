@@ -150,5 +150,4 @@ class Proposal:
     """None = the action's default."""
     after: tuple[str, ...] = ()
     """Actions of the same plan that must have been applied before."""
-    stop_if: str = ""
     verify: str = ""

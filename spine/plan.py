@@ -118,6 +118,7 @@ class Step(Frozen):
     """Version of the flag's base definition when the plan was made."""
     depends_on: tuple[int, ...] = ()
     stop_if: str = ""
+    """When it is taken back before its time: what verification, and the watch after it, hold it against."""
     verify: str = ""
 
 
@@ -198,6 +199,8 @@ class VerifyCriteria(Frozen):
     """Fall of that rate that counts as harm (0.05 = 5 percentage points)."""
     min_legitimate: int
     """Legitimate attempts needed for a verdict."""
+    max_captcha_abandoned: float | None = None
+    """Share of known people asked for a captcha who may give up (0..1); None = the plan asks nobody."""
 
 
 class Decision(Frozen):

@@ -1,6 +1,7 @@
 """From login events to the samples a verdict is made of."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -8,6 +9,10 @@ import pandas as pd
 from spine.decision.blast import STOPPED, SUCCEEDED, attempts
 from spine.event import EventType
 from spine.verdict import Sample
+
+PATIENCE = timedelta(minutes=2)
+"""Whoever has not got past a captcha after so long has given up. Judgement."""
+_PAST_CAPTCHA = (EventType.CAPTCHA_PASSED.value, SUCCEEDED, EventType.LOGIN_FAILED.value)
 
 
 def samples(
@@ -31,14 +36,33 @@ def samples(
     """
     frame = attempts(logins, since=applied_at, until=now)
     steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(set(known_addresses))
+    people = logins["user_id"].isin(set(known_users)) & logins["ip"].isin(set(known_addresses))
+    gave_up = _captchas(logins[people], now)
     reach = applied_at if watermark is None else watermark + window
     found, start = [], applied_at
     while start + window <= now:
         end = start + window
         inside = (frame["occurred_at"] >= start) & (frame["occurred_at"] < end)
-        found.append(_sample(frame[inside], steady[inside], start, end, complete=end <= reach))
+        asked = gave_up[(gave_up["asked_at"] >= start) & (gave_up["asked_at"] < end)]
+        found.append(
+            replace(
+                _sample(frame[inside], steady[inside], start, end, complete=end <= reach),
+                asked=len(asked), gave_up=int(asked["gave_up"].sum()),
+            )
+        )  # fmt: skip
         start = end
     return found
+
+
+def _captchas(steady: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """One row per known person who was asked for a captcha and had time to answer: asked_at (last), gave_up.
+
+    Whoever tried a password afterwards got past it, whatever came of the password.
+    """
+    asked = steady[(steady["type"] == EventType.CAPTCHA_SHOWN.value) & (steady["occurred_at"] <= now - PATIENCE)]
+    past = steady[steady["type"].isin(_PAST_CAPTCHA)].groupby("user_id")["occurred_at"].max()
+    found = asked.groupby("user_id")["occurred_at"].max().to_frame("asked_at")
+    return found.assign(gave_up=~(past.reindex(found.index) >= found["asked_at"]))
 
 
 def success_rate(frame: pd.DataFrame, before: datetime, least: int) -> float | None:

@@ -4,7 +4,7 @@ That failures fell is not enough: too few legitimate logins, or a silent source,
 dropped the traffic is not the same as that the attack ended. The verdict says which of the two it saw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -49,6 +49,10 @@ class Sample:
     legitimate_attempts: int
     """Attempts of known users from known addresses, stopped ones included."""
     legitimate_successes: int
+    asked: int = 0
+    """Known people at known addresses who were asked for a captcha and had time to answer."""
+    gave_up: int = 0
+    """Those of them who did not get past it."""
     complete: bool
     """False when events of this window may still be missing."""
 
@@ -68,6 +72,16 @@ class Verdict:
     def fixed(self) -> bool:
         """True when the mitigation did what it was for, and hurt nobody."""
         return self.outcome is Outcome.FIXED
+
+
+def stop_condition(criteria: VerifyCriteria) -> str:
+    """What `judge` calls harm under these criteria, in words: then everything is taken back at once."""
+    usual, people = criteria.baseline_success_rate, f"at least {max(criteria.min_legitimate, 1)}"
+    before = "" if usual is None else f", {usual:.1%} before"
+    told = f"under {_least_success(criteria):.1%} of {people} attempts of known people succeed{before}"
+    if criteria.max_captcha_abandoned is None:
+        return told
+    return f"{told}; or over {criteria.max_captcha_abandoned:.0%} of {people} of them give up at the captcha"
 
 
 def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: datetime, now: datetime) -> Verdict:
@@ -147,15 +161,35 @@ def _calm(criteria: VerifyCriteria, complete: Sequence[Sample]) -> list[Sample]:
 
 def _harm(criteria: VerifyCriteria, complete: Sequence[Sample]) -> str | None:
     """Why legitimate users are worse off, in any one window or over all of them; None = no sign of it."""
-    usual = criteria.baseline_success_rate
-    least = LEAST_SUCCESS if usual is None else usual - criteria.max_success_drop
-    counts = [(s.legitimate_attempts, s.legitimate_successes) for s in complete]
-    counts.append((sum(a for a, _ in counts), sum(ok for _, ok in counts)))
-    for attempts, successes in counts:
+    return _failing(criteria, complete) or _giving_up(criteria, complete)
+
+
+def _failing(criteria: VerifyCriteria, complete: Sequence[Sample]) -> str | None:
+    usual, least = criteria.baseline_success_rate, _least_success(criteria)
+    for attempts, successes in _each_and_all((s.legitimate_attempts, s.legitimate_successes) for s in complete):
         if attempts >= max(criteria.min_legitimate, 1) and successes / attempts < least:
             before = "unknown before" if usual is None else f"{usual:.1%} before"
             return f"only {successes} of {attempts} legitimate attempts succeed ({successes / attempts:.1%}, {before})"
     return None
+
+
+def _giving_up(criteria: VerifyCriteria, complete: Sequence[Sample]) -> str | None:
+    """A captcha that nobody can pass leaves no attempt behind, and so no failing one."""
+    most = criteria.max_captcha_abandoned
+    for asked, gave_up in _each_and_all((s.asked, s.gave_up) for s in complete):
+        if most is not None and asked >= max(criteria.min_legitimate, 1) and gave_up / asked > most:
+            return f"{gave_up} of {asked} known people gave up at the captcha ({gave_up / asked:.1%}, limit {most:.0%})"
+    return None
+
+
+def _each_and_all(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    counts = list(windows)
+    return [*counts, (sum(whole for whole, _ in counts), sum(part for _, part in counts))]
+
+
+def _least_success(criteria: VerifyCriteria) -> float:
+    usual = criteria.baseline_success_rate
+    return LEAST_SUCCESS if usual is None else usual - criteria.max_success_drop
 
 
 def _numbers(criteria: VerifyCriteria, complete: Sequence[Sample]) -> dict[str, float]:
@@ -167,5 +201,7 @@ def _numbers(criteria: VerifyCriteria, complete: Sequence[Sample]) -> dict[str, 
         "stopped": float(sum(s.stopped for s in complete)),
         "legitimate_attempts": float(attempts),
         "legitimate_success_rate": successes / attempts if attempts else 0.0,
+        "captcha_asked": float(sum(s.asked for s in complete)),
+        "captcha_gave_up": float(sum(s.gave_up for s in complete)),
         "windows": float(len(complete)),
     }

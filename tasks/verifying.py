@@ -199,7 +199,8 @@ def _evidence(connection: Connection, incident: Incident, verdict: Verdict, foun
                 {
                     "start": s.start.isoformat(), "end": s.end.isoformat(), "failures": s.failures,
                     "stopped": s.stopped, "legitimate_attempts": s.legitimate_attempts,
-                    "legitimate_successes": s.legitimate_successes, "complete": s.complete,
+                    "legitimate_successes": s.legitimate_successes, "asked": s.asked, "gave_up": s.gave_up,
+                    "complete": s.complete,
                 }
                 for s in found
             ],

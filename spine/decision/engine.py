@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from spine.case import Case, Diagnosis
+from spine.case import Case, Diagnosis, Proposal
 from spine.decision import confidence, proof
 from spine.decision.plan_hash import decision_id, plan_hash
 from spine.decision.planning import Actions, Setting, deny_all, flag_changes, plan
 from spine.decision.rules import FlagState, Rules
-from spine.plan import Decision, RollbackPlan, Step, Verb
+from spine.plan import Decision, RollbackPlan, Step, Verb, VerifyCriteria
 from spine.runbook import Runbook
 from spine.severity import Severity
 from spine.span import span
+from spine.verdict import stop_condition
 
 STALE_AFTER = timedelta(minutes=15)
 """A source that has been silent for the shortest window of detection leaves that window incomplete."""
@@ -38,15 +39,13 @@ def decide(
     proposed = sure >= rules.decision.propose_confidence
     proposals = tuple(runbook.propose(case, diagnosis)) if case.firing else ()
     setting = Setting(case=case, diagnosis=diagnosis, actions=actions, rules=rules, flags=flags, confidence=sure)
-    steps, denied = plan(proposals, setting)
-    if not proposed:
-        because = f"confidence {sure:.2f} is under {rules.decision.propose_confidence:.2f}: nothing is proposed"
-        denied = tuple(sorted((*denied, *deny_all(steps, "confidence", because)), key=lambda s: s.order))
-        steps = ()
+    steps, denied = plan(proposals, setting) if proposed else ((), _too_unsure(proposals, setting))
     missing = _missing(case, diagnosis)
     verb = _answer(case, steps, denied, actions) if proposed else _waiting(case, missing)
     if verb is Verb.NO_ACTION:
         steps = ()
+    criteria = _criteria(case, diagnosis, runbook, setting, steps) if steps else None
+    steps = _stopping(steps, criteria)
     return _assemble(
         case,
         diagnosis,
@@ -59,7 +58,8 @@ def decide(
             "steps": steps,
             "denied": denied,
             "recommended_flags": flag_changes(steps, actions, flags, case.incident.tenant_id),
-            "rollback_plan": _rollback(steps, actions, runbook, case.now + _validity(rules)),
+            "rollback_plan": _rollback(steps, actions, runbook, criteria, case.now + _validity(rules)),
+            "verify": criteria,
             "missing_evidence": missing,
         },
     )
@@ -68,7 +68,6 @@ def decide(
 def _assemble(case: Case, diagnosis: Diagnosis, runbook: Runbook, rules: Rules, *, content: dict[str, Any]) -> Decision:
     incident = case.incident
     refs = proof.evidence(case)
-    criteria = runbook.criteria(case, diagnosis, rules.verify) if content["steps"] else None
     ruleset, expires_at = f"{runbook.kind.value}/{runbook.version}", case.now + _validity(rules)
     signed = plan_hash(
         runbook=ruleset,
@@ -77,7 +76,7 @@ def _assemble(case: Case, diagnosis: Diagnosis, runbook: Runbook, rules: Rules, 
         incident=incident.id,
         environment=rules.environment,
         steps=content["steps"],
-        verify=criteria,
+        verify=content["verify"],
         evidence=refs,
         expires_at=expires_at,
     )
@@ -91,7 +90,6 @@ def _assemble(case: Case, diagnosis: Diagnosis, runbook: Runbook, rules: Rules, 
         "severity_label": incident.severity.label,
         "hypotheses": tuple(runbook.hypotheses(case, diagnosis)),
         "risks": runbook.risks,
-        "verify": criteria,
         "evidence": refs,
         "receipts": proof.receipts(refs),
         "seen": case.seen,
@@ -102,6 +100,33 @@ def _assemble(case: Case, diagnosis: Diagnosis, runbook: Runbook, rules: Rules, 
         "expires_at": expires_at,
     }
     return Decision(decision_id=decision_id(incident.tenant_id, whole), **whole)
+
+
+def _too_unsure(proposals: tuple[Proposal, ...], setting: Setting) -> tuple[Step, ...]:
+    """Every step, denied: the engine is not sure enough to propose any."""
+    steps, denied = plan(proposals, setting)
+    least = setting.rules.decision.propose_confidence
+    because = f"confidence {setting.confidence:.2f} is under {least:.2f}: nothing is proposed"
+    return tuple(sorted((*denied, *deny_all(steps, "confidence", because)), key=lambda s: s.order))
+
+
+def _criteria(
+    case: Case, diagnosis: Diagnosis, runbook: Runbook, setting: Setting, steps: tuple[Step, ...]
+) -> VerifyCriteria:
+    """What the runbook holds the world against; captchas count where the incident makes people solve them."""
+    criteria = runbook.criteria(case, diagnosis, setting.rules.verify)
+    in_force = {*case.tried, *(s.action_key for s in steps)}
+    if any(setting.actions[key].challenges for key in in_force if key in setting.actions):
+        return criteria
+    return criteria.model_copy(update={"max_captcha_abandoned": None})
+
+
+def _stopping(steps: tuple[Step, ...], criteria: VerifyCriteria | None) -> tuple[Step, ...]:
+    """The steps with what they are stopped by: exactly what verification calls harm."""
+    if criteria is None:
+        return steps
+    harm = stop_condition(criteria)
+    return tuple(s.model_copy(update={"stop_if": harm}) if s.ttl is not None else s for s in steps)
 
 
 def _validity(rules: Rules) -> timedelta:
@@ -145,13 +170,19 @@ def _missing(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rollback(steps: tuple[Step, ...], actions: Actions, runbook: Runbook, last_start: datetime) -> RollbackPlan | None:
+def _rollback(
+    steps: tuple[Step, ...],
+    actions: Actions,
+    runbook: Runbook,
+    criteria: VerifyCriteria | None,
+    last_start: datetime,
+) -> RollbackPlan | None:
     """Newest first. The deadline: nothing holds longer than its lease, whenever within the plan it began."""
-    if not steps:
+    if criteria is None:
         return None
     undone = [s for s in reversed(steps) if s.ttl is not None]
     return RollbackPlan(
-        trigger=runbook.rollback_trigger,
+        trigger=stop_condition(criteria),
         steps=tuple(f"revert {s.action_key}, by itself {span(s.ttl)} after it was applied" for s in undone if s.ttl),
         owner=runbook.owner,
         deadline=last_start + max(s.ttl for s in undone if s.ttl is not None) if undone else None,

@@ -98,7 +98,6 @@ def _step(order: int, proposal: Proposal, setting: Setting, orders: Mapping[str,
         flag_key=spec.flag_key,
         expected_version=state.version if state else None,
         depends_on=tuple(orders[key] for key in proposal.after),
-        stop_if=proposal.stop_if,
         verify=proposal.verify,
     )
 

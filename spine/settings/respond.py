@@ -63,5 +63,7 @@ class VerifySettings(BaseModel):
     """Legitimate attempts needed for a verdict on harm."""
     max_success_drop: float = 0.05
     """Fall of the legitimate success rate that counts as harm (0.05 = 5 percentage points)."""
+    max_captcha_abandoned: float = Field(default=0.15, ge=0, le=1)
+    """Share of known people who are asked for a captcha and may give up; more is harm. Source: RUNBOOKS 2.1."""
     max_failures_floor_per_5m: float = 10
     baseline_factor: float = 1.5

@@ -43,5 +43,6 @@ SPEC = ActionSpec(
     stops=_stops,
     flag_key="auth.captcha.required",
     guards=(captcha_ready, no_api_clients),
+    challenges=True,
 )
 MITIGATION = FlagMitigation(SPEC, _metadata)

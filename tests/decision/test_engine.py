@@ -16,6 +16,7 @@ from spine.decision.rules import FlagState
 from spine.plan import Decision, Gate, Risk, Step, Verb
 from spine.settings import PolicySettings
 from spine.severity import Severity
+from spine.verdict import stop_condition
 
 Decide = Callable[..., Decision]
 ATTACK = Crowd(addresses=20, users=200, tries=3, hostile=True)
@@ -29,6 +30,20 @@ def step(decision: Decision, key: str) -> Step:
 
 def reasons(found: Step) -> dict[str, bool | None]:
     return {r.name: r.passed for r in found.guard_results}
+
+
+def test_every_step_says_what_stops_it_and_that_is_what_verification_enforces(decided: Decide) -> None:
+    with_captcha, without = decided(case(ATTACK, OFFICE), **CAPTCHA), decided(case(ATTACK, OFFICE))
+    for decision, limit in ((with_captcha, 0.15), (without, None)):
+        assert decision.verify is not None
+        assert decision.rollback_plan is not None
+        assert decision.verify.max_captcha_abandoned == limit
+        told = {s.stop_if for s in decision.steps if s.ttl} | {decision.rollback_plan.trigger}
+        assert told == {stop_condition(decision.verify)}
+    tried = replace(case(ATTACK, OFFICE), tried=frozenset({"captcha.require"}))
+    again = decided(tried, **CAPTCHA)
+    assert again.verify is not None
+    assert again.verify.max_captcha_abandoned == 0.15
 
 
 def test_a_clear_attack_gets_the_ladder_in_order_each_behind_its_gate(decided: Decide) -> None:

@@ -1,5 +1,6 @@
 """Verification: fixed, not fixed, harmful, inconclusive, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from spine.case_example import BROWSER, logins
 from spine.event import EventType
 from spine.plan import VerifyCriteria
 from spine.sample import samples
-from spine.verdict import Cause, Outcome, Sample, Verdict, judge
+from spine.verdict import Cause, Outcome, Sample, Verdict, judge, stop_condition
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=5)
@@ -144,6 +145,47 @@ def test_samples_count_known_people_whole_windows_and_what_was_stopped() -> None
         (1, 0, 1, 0),
     ]
     assert all(s.complete for s in seen)
+
+
+@pytest.mark.parametrize(
+    ("gave_up", "asked", "outcome"),
+    [(4, 40, "fixed"), (7, 40, "harmful"), (40, 40, "harmful"), (20, 20, "fixed")],
+    ids=["some give up", "more than 15 %", "its provider is down", "too few to tell"],
+)
+def test_a_captcha_that_people_cannot_pass_is_harm(gave_up: int, asked: int, outcome: str) -> None:
+    windows = [sample(i) for i in range(3)]
+    windows[1] = replace(windows[1], asked=asked, gave_up=gave_up)
+    asking = CRITERIA.model_copy(update={"max_captcha_abandoned": 0.15})
+    assert verdict(windows, asking).outcome.value == outcome
+    assert verdict(windows).outcome is Outcome.FIXED
+
+
+def test_who_gave_up_at_the_captcha_is_counted_among_known_people_who_had_time() -> None:
+    users = {f"u{n}" for n in range(1, 7)}
+    shown, passed = EventType.CAPTCHA_SHOWN, EventType.CAPTCHA_PASSED
+    rows = [
+        attempt(1, shown, "u1"), attempt(2, shown, "u1"), attempt(2.5, passed, "u1"),
+        attempt(1, shown, "u2"), attempt(1.5, EventType.LOGIN_FAILED, "u2"),  # past the captcha, wrong password
+        attempt(0.5, passed, "u3"), attempt(3, shown, "u3"),
+        attempt(6, shown, "u4"),
+        attempt(6, shown, "u5", "203.0.113.5"),  # a known user's name, tried by a stranger
+        attempt(9, shown, "u6"),
+    ]  # fmt: skip
+    frame = type(logins())(rows).sort_values("occurred_at")
+    seen = samples(
+        frame, applied_at=START, now=START + timedelta(minutes=10.5), window=WINDOW, watermark=START + 2 * WINDOW,
+        known_users=users, known_addresses={"198.51.100.1"},
+    )  # fmt: skip
+    assert [(s.asked, s.gave_up) for s in seen] == [(3, 1), (1, 1)]
+
+
+def test_what_is_shown_as_the_stop_condition_is_what_is_enforced() -> None:
+    assert stop_condition(CRITERIA) == ("under 92.0% of at least 30 attempts of known people succeed, 97.0% before")
+    unknown = CRITERIA.model_copy(update={"baseline_success_rate": None, "max_captcha_abandoned": 0.15})
+    assert stop_condition(unknown) == (
+        "under 90.0% of at least 30 attempts of known people succeed; "
+        "or over 15% of at least 30 of them give up at the captcha"
+    )
 
 
 def test_a_source_that_fell_silent_leaves_windows_incomplete() -> None:
