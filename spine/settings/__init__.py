@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spine.settings.detect import DetectSettings
+from spine.settings.probe import ProbeSettings
 from spine.settings.respond import ApprovalSettings, DecisionSettings, PolicySettings, VerifySettings
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NotifySettings",
     "PolicySettings",
     "PrefectSettings",
+    "ProbeSettings",
     "RetentionSettings",
     "Settings",
     "SlackSettings",
@@ -168,5 +170,6 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     approval: ApprovalSettings = ApprovalSettings()
     verify: VerifySettings = VerifySettings()
+    probe: ProbeSettings = ProbeSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -1,0 +1,1 @@
+"""What diagnostics reach the network with. Everything goes through the guard."""
