@@ -2,14 +2,13 @@
 
 import sys
 from typing import Annotated
-from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, text
 
 from deployments.cli.context import database, settings
+from deployments.cli.screen import console, short, whole
 from deployments.cli.wake import wake_run
 from spine.approval import Approval, Code, Vote
 from spine.errors import Refused
@@ -20,6 +19,7 @@ from spine.plan import Decision
 from spine.span import span
 from store import approvals, people
 from store.decide import decide
+from store.ratify import ratify as stand_by
 
 _Id = Annotated[str, typer.Argument(help="The approval's id, or its first characters.")]
 _As = Annotated[str, typer.Option("--as", metavar="EMAIL", help="Your address, as registered.")]
@@ -34,19 +34,20 @@ def register(app: typer.Typer) -> None:
     group.command()(show)
     group.command()(approve)
     group.command()(deny)
+    group.command()(ratify)
     app.add_typer(group, name="approvals")
 
 
 def waiting() -> None:
     """What waits for a person now, soonest to expire first."""
     opened = database()
-    table = Table("id", "tenant", "gate", "risk", "expires (UTC)", "incident", box=None)
+    table = Table("approval", "tenant", "gate", "risk", "expires (UTC)", "incident", box=None)
     with opened.system() as connection:
         for one in approvals.pending(connection):
-            row = (one.tenant_id, one.gate.label, one.risk.value, f"{one.expires_at:%H:%M:%S}", str(one.incident_id))
-            table.add_row(str(one.id), *row)
+            row = (one.tenant_id, one.gate.label, one.risk.value, f"{one.expires_at:%H:%M:%S}", short(one.incident_id))
+            table.add_row(short(one.id), *row)
     opened.close()
-    Console(width=160 if not sys.stdout.isatty() else None).print(table)
+    console().print(table)
 
 
 def show(approval: _Id) -> None:
@@ -78,11 +79,29 @@ def deny(approval: _Id, who: _As, reason: _Reason = "", totp: _Totp = None) -> N
     _decide(approval, who, "deny", reason, totp)
 
 
-def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) -> None:
+def ratify(approval: _Id, who: _As, reason: _Reason = "", totp: _Totp = None) -> None:
+    """Stand by what somebody let through by break-glass; without this it is taken back after 30 minutes."""
+    code, current = _code(totp), settings()
+    opened = database(current)
+    with opened.system() as connection:
+        key = _find(connection, approval).id
+    outcome = stand_by(
+        opened, key, person=PersonRef.by_email(who), via="cli", reason=reason, totp=code, settings=current
+    )
+    opened.close()
+    if not outcome.counted:
+        raise Refused(outcome.code, outcome.message)
+    typer.echo(outcome.message)
+
+
+def _code(totp: str | None) -> str:
     if totp == "-":
         totp = sys.stdin.readline().strip()
-    code = totp or typer.prompt("Code", hide_input=True)
-    current = settings()
+    return totp or str(typer.prompt("Code", hide_input=True))
+
+
+def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) -> None:
+    code, current = _code(totp), settings()
     opened = database(current)
     with opened.system() as connection:
         key = _find(connection, approval).id
@@ -99,14 +118,7 @@ def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) 
 
 def _find(connection: Connection, start: str) -> Approval:
     """The one approval whose id begins so."""
-    query = text("select id from approvals where starts_with(id::text, :start) limit 2")
-    found = connection.execute(query, {"start": start.lower()}).scalars().all()
-    if len(found) != 1 or len(start) < 4:
-        raise Refused(
-            "approval.unknown",
-            f"{start!r} is not the beginning of exactly one approval. See `opsspine approvals list`.",
-        )
-    approval = approvals.get(connection, ApprovalId(UUID(str(found[0]))))
+    approval = approvals.get(connection, ApprovalId(whole(connection, "approval", start)))
     assert approval is not None
     return approval
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.acting import acting
 from deployments.cli.context import database
+from deployments.cli.screen import console
 from spine.errors import Refused
 from spine.flag import Evaluation, FlagSet
 from spine.flag.controller import with_value
@@ -43,7 +43,7 @@ def list_flags(tenant: _Tenant = "") -> None:
     for key in loaded.keys:
         flag = found[key]
         table.add_row(key, str(flag.version), _read(loaded, key), str(len(flag.holds) or ""), flag.purpose)
-    Console().print(table)
+    console().print(table)
 
 
 @flags.command()
@@ -54,15 +54,15 @@ def show(
     now, opened, name = datetime.now(UTC), database(), tenant_id(tenant)
     flag = _flag(opened, name, key)
     opened.close()
-    console = Console()
-    console.print(f"{key}, version {flag.version}: {flag.purpose}", markup=False)
-    console.print_json(json.dumps(flag.definition.stored()))
+    out = console()
+    out.print(f"{key}, version {flag.version}: {flag.purpose}", markup=False)
+    out.print_json(json.dumps(flag.definition.stored()))
     for hold in flag.holds:
         until = f"until {hold.expires_at:%Y-%m-%d %H:%M:%S} UTC" if hold.expires_at > now else "lapsed"
-        console.print(f"held at {hold.variant!r} by lease {hold.lease_id}, {until}", markup=False)
-        console.print_json(json.dumps({"condition": hold.condition, "metadata": dict(hold.metadata)}))
+        out.print(f"held at {hold.variant!r} by lease {hold.lease_id}, {until}", markup=False)
+        out.print_json(json.dumps({"condition": hold.condition, "metadata": dict(hold.metadata)}))
     context = {"ip": ip} if ip else {}
-    console.print(f"reads: {_read(FlagSet({key: flag.at(now)}), key, **context)}", markup=False)
+    out.print(f"reads: {_read(FlagSet({key: flag.at(now)}), key, **context)}", markup=False)
 
 
 @flags.command("set")
@@ -104,7 +104,7 @@ def history(key: str, tenant: _Tenant = "") -> None:
     for one in versions:
         at = f"{one.at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(one.version), at, one.actor, one.reason, json.dumps(one.definition.default))
-    Console().print(table)
+    console().print(table)
 
 
 @flags.command()

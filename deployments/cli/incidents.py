@@ -2,18 +2,17 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.acting import acting
 from deployments.cli.context import database, settings
-from spine.ids import IncidentId
+from deployments.cli.screen import console, short, whole
 from spine.incident import Incident
 from store import incidents as stored
 
+_Id = Annotated[str, typer.Argument(help="The incident's id, or its first characters.")]
 incidents = typer.Typer(
     help="Incidents: list them, show one with its evidence and timeline, end one.", no_args_is_help=True
 )
@@ -37,25 +36,25 @@ def list_incidents(
     table = Table("incident", "opened (UTC)", "tenant", "type", "class", "severity", "status")
     for one in found:
         table.add_row(
-            str(one.id), f"{one.opened_at:%Y-%m-%d %H:%M:%S}", one.tenant_id, one.kind.value,
+            short(one.id), f"{one.opened_at:%Y-%m-%d %H:%M}", one.tenant_id, one.kind.value,
             str(one.summary.get("class", "")), one.severity.label, _status(one),
         )  # fmt: skip
-    Console().print(table)
+    console().print(table)
 
 
 @incidents.command()
-def show(incident: UUID) -> None:
+def show(incident: _Id) -> None:
     """Everything about INCIDENT: what is known, on which evidence, and what happened when."""
-    opened, console = database(), Console()
+    opened, out = database(), console()
     with opened.system() as connection:
-        one = stored.get(connection, incident)
-        receipts, story = stored.evidence(connection, incident), stored.timeline(connection, incident)
+        one = stored.get(connection, whole(connection, "incident", incident))
+        receipts, story = stored.evidence(connection, one.id), stored.timeline(connection, one.id)
     opened.close()
-    console.print(f"[bold]{one.title}[/bold]\n{one.id}, tenant {one.tenant_id}, {one.severity.label}, {_status(one)}")
+    out.print(f"[bold]{one.title}[/bold]\n{one.id}, tenant {one.tenant_id}, {one.severity.label}, {_status(one)}")
     addresses = one.summary.get("addresses", [])
     more = one.summary.get("addresses_total", len(addresses)) - len(addresses[:20])
-    console.print(f"addresses: {', '.join(addresses[:20])}" + (f" and {more} more" if more else ""))
-    console.print(
+    out.print(f"addresses: {', '.join(addresses[:20])}" + (f" and {more} more" if more else ""))
+    out.print(
         f"users tried: {one.summary.get('users_total', 0)}, "
         f"succeeded after the attack: {one.summary.get('compromised_total', 0)}"
     )
@@ -63,16 +62,16 @@ def show(incident: UUID) -> None:
     for row in receipts:
         numbers = ", ".join(f"{name} {value:g}" for name, value in row.observed.items())
         evidence.add_row(row.source, f"{row.window_end:%Y-%m-%d %H:%M:%S}", str(row.n), numbers, row.sha256[:16])
-    console.print(evidence)
+    out.print(evidence)
     timeline = Table("at (UTC)", "what", "who", "")
     for line in story:
         timeline.add_row(f"{line['at']:%Y-%m-%d %H:%M:%S}", line["kind"], line["actor"], line["summary"])
-    console.print(timeline)
+    out.print(timeline)
 
 
 @incidents.command()
 def resolve(
-    incident: UUID,
+    incident: _Id,
     as_: Annotated[str, typer.Option("--as", help="Your e-mail address.")],
     reason: Annotated[str, typer.Option(help="Why; it goes into the audit trail.")],
 ) -> None:
@@ -82,9 +81,9 @@ def resolve(
     current = settings()
     opened = database(current)
     with opened.system() as connection:
-        tenant = stored.get(connection, incident).tenant_id
-    actor = acting(opened, as_, tenant, f"incident:{incident}")
-    done = close_incident(opened, current, IncidentId(incident), actor=actor, reason=reason, now=datetime.now(UTC))
+        one = stored.get(connection, whole(connection, "incident", incident))
+    actor = acting(opened, as_, one.tenant_id, f"incident:{one.id}")
+    done = close_incident(opened, current, one.id, actor=actor, reason=reason, now=datetime.now(UTC))
     opened.close()
     typer.echo(f"Incident {done.id} is {done.status.value}.")
 
@@ -92,6 +91,6 @@ def resolve(
 def _status(incident: Incident) -> str:
     notes = [
         "suppressed" if incident.suppressed_by else "",
-        f"recurrence of {incident.reopens}" if incident.reopens else "",
+        f"recurrence of {short(incident.reopens)}" if incident.reopens else "",
     ]
     return ", ".join([incident.status.value, *filter(None, notes)])

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.context import database
 from deployments.cli.operator import operator
+from deployments.cli.screen import console
 from gateway.auth import Scope
 from spine.errors import Refused
 from spine.ids import tenant_id
@@ -52,7 +52,7 @@ def show() -> None:
         for key, used in list_keys(connection):
             table.add_row(key.tenant_id, key.name, ", ".join(key.scopes), f"{used:%Y-%m-%d %H:%M}" if used else "never")
     opened.close()
-    Console().print(table)
+    console().print(table)
 
 
 def revoke(name: _Name, tenant: _Tenant = "") -> None:

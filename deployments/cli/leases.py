@@ -2,15 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.acting import acting
 from deployments.cli.context import database, settings
-from spine.ids import tenant_id
+from deployments.cli.screen import console, short, whole
+from spine.ids import LeaseId, tenant_id
 from spine.lease import Lease, LeaseState
 from spine.span import span
 from store import flags
@@ -36,15 +35,15 @@ def list_leases(tenant: Annotated[str | None, typer.Option(help="Only this tenan
     for lease in found:
         note = "; ".join(filter(None, [lease.error, drifts[lease.id]]))
         table.add_row(
-            str(lease.id), lease.tenant_id, lease.action_key, "\n".join(lease.targets), lease.state.value,
+            short(lease.id), lease.tenant_id, lease.action_key, "\n".join(lease.targets), lease.state.value,
             _left(lease, now), note,
         )  # fmt: skip
-    Console().print(table)
+    console().print(table)
 
 
 @leases.command()
 def revert(
-    lease: UUID,
+    lease: Annotated[str, typer.Argument(help="The lease's id, or its first characters.")],
     as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="On whose behalf.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the timeline and the audit trail.")],
 ) -> None:
@@ -54,9 +53,10 @@ def revert(
     current = settings()
     opened = database(current)
     with opened.system() as connection:
-        tenant = stored.get(connection, lease).tenant_id
-    actor = acting(opened, as_, tenant, f"lease:{lease}")
-    ended = revert_lease(opened, lease, reason=reason, ports=ports_of(current), actor=actor)
+        key = LeaseId(whole(connection, "lease", lease))
+        tenant = stored.get(connection, key).tenant_id
+    actor = acting(opened, as_, tenant, f"lease:{key}")
+    ended = revert_lease(opened, key, reason=reason, ports=ports_of(current), actor=actor)
     opened.close()
     typer.echo(f"{ended.action_key} is {ended.state.value}" + (f": {ended.error}" if ended.error else ""))
     if ended.state is not LeaseState.REVERTED:

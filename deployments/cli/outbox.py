@@ -5,10 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.context import database
+from deployments.cli.screen import console
 from spine.span import span
 from store import outbox as stored
 from store.health import outbox_state
@@ -34,7 +34,7 @@ def list_outbox(limit: Annotated[int, typer.Option(help="Rows at most.")] = 50) 
         table.add_row(
             str(row.id), row.tenant_id, row.channel, row.topic, row.status, age, str(row.attempts), row.error or ""
         )
-    Console().print(table)
+    console().print(table)
     for channel, error in state.held.items():
         typer.echo(f"{channel} does not work: {error}")
     typer.echo(f"{state.pending} wait, {state.failed} were given up.")

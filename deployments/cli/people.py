@@ -6,11 +6,11 @@ from typing import Annotated
 
 import qrcode
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.context import database, settings
 from deployments.cli.operator import operator
+from deployments.cli.screen import console
 from spine.audit import AuditAction
 from spine.errors import Refused
 from spine.ids import NO_TENANT, tenant_id
@@ -74,7 +74,7 @@ def show() -> None:
             state = "disabled" if person.disabled_at else "yes" if person.enrolled else "no"
             table.add_row(person.email, person.name, _roles(person), accounts, state)
     opened.close()
-    Console().print(table)
+    console().print(table)
 
 
 def link(email: _Email, slack: Annotated[str, typer.Option(help="Slack account, as TEAM/USER ids.")]) -> None:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from deployments.cli.screen import console
 from spine.errors import Refused
 from spine.incident import IncidentKind
 
@@ -28,7 +28,7 @@ def list_runbooks() -> None:
     table = Table("kind", "version", "title", "owner", "ladder")
     for book in catalogue().values():
         table.add_row(book.kind.value, book.version, book.title, book.owner, " > ".join(book.ladder))
-    Console().print(table)
+    console().print(table)
 
 
 @runbooks.command("show")
@@ -38,16 +38,16 @@ def show_runbook(kind: str) -> None:
         book = find(kind)
     except Refused as refusal:
         raise typer.BadParameter(str(refusal)) from refusal
-    console = Console()
-    console.print(f"{book.kind.value} {book.version}, owner: {book.owner}", style="bold", markup=False)
-    console.print(book.summary.strip(), markup=False)
-    console.print(_ladder(book))
+    out = console()
+    out.print(f"{book.kind.value} {book.version}, owner: {book.owner}", style="bold", markup=False)
+    out.print(book.summary.strip(), markup=False)
+    out.print(_ladder(book))
     for function in book.steps:
-        console.print(f"{function.__name__}: {(function.__doc__ or '').strip().splitlines()[0]}", markup=False)
-    console.print(f"rolls back when: {book.rollback_trigger}", markup=False)
-    console.print(f"hears of it: {book.messages.audience}", markup=False)
+        out.print(f"{function.__name__}: {(function.__doc__ or '').strip().splitlines()[0]}", markup=False)
+    out.print(f"rolls back when: {book.rollback_trigger}", markup=False)
+    out.print(f"hears of it: {book.messages.audience}", markup=False)
     for example in book.examples:
-        console.print(f"example ({'acts' if example.acts else 'stays silent'}): {example.name}", markup=False)
+        out.print(f"example ({'acts' if example.acts else 'stays silent'}): {example.name}", markup=False)
 
 
 def find(kind: str) -> "Runbook":

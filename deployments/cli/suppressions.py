@@ -5,11 +5,11 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.cli.acting import acting
 from deployments.cli.context import database
+from deployments.cli.screen import console
 from spine.errors import Refused
 from spine.ids import NO_TENANT, tenant_id
 from spine.incident import IncidentKind
@@ -62,7 +62,7 @@ def list_suppressions() -> None:
             str(one.id), one.tenant_id, one.reason.value, one.kind.value if one.kind else "all",
             f"{one.starts_at:%Y-%m-%d %H:%M}", f"{one.ends_at:%Y-%m-%d %H:%M}", one.owner, one.note,
         )  # fmt: skip
-    Console().print(table)
+    console().print(table)
 
 
 @suppressions.command()

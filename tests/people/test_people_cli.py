@@ -105,7 +105,7 @@ def asked(approval_case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_an_approval_is_listed_shown_and_decided(asked: Any, cli: Any) -> None:
     approval, ana = asked.ask(), asked.person("ana")
     listed = cli("approvals", "list").output
-    assert str(approval.id) in listed
+    assert str(approval.id)[:8] in listed
     shown = cli("approvals", "show", str(approval.id)[:8])
     assert approval.plan_hash in shown.output
     assert "ip.1" in shown.output

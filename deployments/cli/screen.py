@@ -1,0 +1,38 @@
+"""What commands print on: as wide as the terminal, or wide enough for whole lines where a program reads."""
+
+import sys
+from uuid import UUID
+
+from rich.console import Console
+from sqlalchemy import Connection, text
+
+from spine.errors import Refused
+
+_PIPE_WIDTH = 200
+_SHORT, _LEAST = 8, 4
+
+
+def console() -> Console:
+    """The console of this command."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+
+def short(key: UUID) -> str:
+    """As much of an id as people copy; `whole` takes it back."""
+    return str(key)[:_SHORT]
+
+
+def whole(connection: Connection, noun: str, start: str) -> UUID:
+    """The one id of the table `noun`s that begins with `start`.
+
+    Raises:
+        Refused: `<noun>.unknown`, none or several do, or `start` is too short to mean one.
+    """
+    query = text(f"select id from {noun}s where starts_with(id::text, :start) limit 2")  # noqa: S608 - our own nouns
+    found = connection.execute(query, {"start": start.lower()}).scalars().all()
+    if len(found) != 1 or len(start) < _LEAST:
+        raise Refused(
+            f"{noun}.unknown",
+            f"{start!r} is not the beginning of exactly one {noun}. See `opsspine {noun}s list`.",
+        )
+    return UUID(str(found[0]))
