@@ -62,6 +62,7 @@ def create_app(
         nudge=Debounced(nudge_detect, _NUDGE_PAUSE_SECONDS),
         registry=registry,
         ingested=metrics.ingest_counter(registry),
+        unusual=metrics.unusual_counter(registry),
     )
     app = FastAPI(
         title=f"{settings.app_name} operations",

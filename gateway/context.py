@@ -32,6 +32,8 @@ class Context:
     registry: CollectorRegistry
     ingested: Counter
     """Events taken in by this process, by outcome."""
+    unusual: Counter
+    """What was odd about events taken in by this process, by what it was."""
 
 
 def attach(app: FastAPI, context: Context) -> None:

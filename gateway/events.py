@@ -103,7 +103,11 @@ def _ingest(
         ("rejected", len(batch.rejected)),
     ):
         context.ingested.labels(outcome).inc(n)
-    return {"accepted": report.accepted, "duplicate": report.duplicate, "rejected": batch.rejected}
+    for (what, _), n in report.unusual.items():
+        context.unusual.labels(what).inc(n)
+    answer = {"accepted": report.accepted, "duplicate": report.duplicate, "rejected": batch.rejected}
+    odd = [{"what": what, "name": name, "count": n} for (what, name), n in sorted(report.unusual.items())]
+    return {**answer, "unusual": odd} if odd else answer
 
 
 def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: str | None) -> _Batch:

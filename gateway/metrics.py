@@ -26,6 +26,12 @@ def ingest_counter(registry: CollectorRegistry) -> Counter:
     return Counter("opsspine_ingest_events", "Events taken in, by outcome.", ["outcome"], registry=registry)
 
 
+def unusual_counter(registry: CollectorRegistry) -> Counter:
+    """What this process took in though something about it was odd."""
+    words = "Unknown types, and declared attributes that do not fit, of events taken in all the same."
+    return Counter("opsspine_ingest_unusual", words, ["what"], registry=registry)
+
+
 @router.get("/api/metrics")
 def metrics(request: Request) -> Response:
     """Everything, in one plain page."""

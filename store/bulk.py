@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from spine.event import EventLimits, Reason
 from spine.ids import NO_TENANT, TenantId
+from spine.vocabulary import count_unusual
 from store.columnar import Checked, FrameCheck
 from store.engine import Database
 from store.ingest import BATCH_ROWS, IngestReport, count_rejects, with_partitions
@@ -50,6 +51,7 @@ def ingest_frame(
         report.accepted += accepted
         report.duplicate += checked.table.num_rows - accepted
         _note(report, checked.refused, offset)
+        count_unusual(report.unusual, checked.unusual)
         done = offset + checked.table.num_rows + len(checked.refused)
         progress(done)
     if report.reasons:

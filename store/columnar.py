@@ -5,6 +5,7 @@ checked once per different value, by the very functions that check single events
 different, and times have a vectorised path of their own.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -28,6 +29,7 @@ from spine.event_check import (
 )
 from spine.ids import TenantId
 from spine.ids import tenant_id as checked_tenant
+from spine.vocabulary import Unusual
 from store.attribute_column import attribute_column
 from store.stage import COLUMNS
 
@@ -48,6 +50,8 @@ class Checked:
     """The good rows, columns as in store.stage.COLUMNS."""
     refused: dict[int, Reason]
     """Row number in the batch -> reason."""
+    unusual: Counter[Unusual]
+    """What is odd about the good rows, and how often."""
 
 
 @dataclass(slots=True)
@@ -73,16 +77,17 @@ class FrameCheck:
         made["id"] = self._ids(table, refused)
         made["occurred_at"] = self._times(table, refused)
         made["ip"] = self._mapped(table, "ip", check_ip, refused).column
-        made["attributes"] = attribute_column(table, originals, self.limits, refused)
+        attributes = attribute_column(table, made["type"], originals, self.limits, refused)
+        made["attributes"] = attributes.column
         made["synthetic"] = _flags(table)
         for name in TEXT_FIELDS:
             made[name] = self._mapped(table, name, _checker(name, self.limits), refused).column
         good = pa.table({name: made[name] for name in COLUMNS})
+        keep = np.ones(table.num_rows, dtype=bool)
         if refused:
-            keep = np.ones(table.num_rows, dtype=bool)
             keep[list(refused)] = False
             good = good.filter(pa.array(keep))
-        return Checked(good, refused)
+        return Checked(good, refused, attributes.unusual(keep))
 
     def _tenant(self, given: str | None) -> str:
         if self.tenant is None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from spine.event import Event, EventLimits, Reason, Rejection, parse_event
 from spine.ids import TenantId
+from spine.vocabulary import Unusual, count_unusual, unusual
 from store.engine import Database
 from store.partition import ensure_days
 from store.retry import retrying
@@ -32,6 +33,8 @@ class IngestReport:
     """One {"index", "reason", "detail"} per refused row; index counts from 0 in the input."""
     reasons: Counter[str] = field(default_factory=Counter)
     """How many rows were refused, by reason."""
+    unusual: Counter[Unusual] = field(default_factory=Counter)
+    """What was odd about rows that were kept, and how often."""
 
     def reject(self, index: int, rejection: Rejection) -> None:
         """Note one refused row."""
@@ -62,7 +65,7 @@ def ingest_raw(
         else:
             good.append(parsed)
     stored = ingest(database, tenant_id, good)
-    report.accepted, report.duplicate = stored.accepted, stored.duplicate
+    report.accepted, report.duplicate, report.unusual = stored.accepted, stored.duplicate, stored.unusual
     if report.reasons:
         with database.tenant(tenant_id) as connection:
             count_rejects(connection, tenant_id, report.reasons, now)
@@ -80,6 +83,7 @@ def ingest(database: Database, tenant_id: TenantId, events: Sequence[Event]) -> 
     for index, event in enumerate(events):
         if event.tenant_id == tenant_id:
             mine.append(event)
+            count_unusual(report.unusual, dict.fromkeys(unusual(event.type, event.attributes), 1))
         else:
             report.reject(index, Rejection(Reason.WRONG_TENANT, "the event belongs to another tenant"))
     rows = iter(mine)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -76,6 +77,8 @@ def summary(report: IngestReport) -> Table:
         table.add_row(f"rejected: {reason}", f"{number:,}", style="yellow")
     if not report.reasons:
         table.add_row("rejected", "0")
+    for (what, name), number in sorted(report.unusual.items()):
+        table.add_row(f"kept, but unusual: {what} {escape(name)}", f"{number:,}", style="yellow")
     return table
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from deployments.docs import action, command, runbook, setting
+from deployments.docs import action, command, event, runbook, setting
 from deployments.docs.rule import broken_rules
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": setting.page,
+    "events.md": event.page,
     "commands.md": command.page,
     "runbooks.md": runbook.page,
     "actions.md": action.page,

@@ -90,6 +90,17 @@ def test_a_bad_row_is_named_and_loses_no_good_one(
     assert _stored(database) == [("acme", "e1"), ("acme", "e4")]
 
 
+def test_what_is_odd_is_taken_and_told(client: httpx.Client, key: Key, clock: ManualClock) -> None:
+    rows = [_event(1, clock, type="door_opened"), _event(2, clock, attributes={"factor": "hope"}), _event(3, clock)]
+    answer = client.post(URL, json=rows, headers=key()).json()
+    assert (answer["accepted"], answer["rejected"]) == (3, [])
+    assert answer["unusual"] == [
+        {"what": "unknown_type", "name": "door_opened", "count": 1},
+        {"what": "unknown_value", "name": "factor", "count": 1},
+    ]
+    assert 'opsspine_ingest_unusual_total{what="unknown_type"} 1.0' in client.get("/api/metrics").text
+
+
 def test_another_tenants_name_in_the_body_is_refused_and_audited(
     client: httpx.Client, key: Key, clock: ManualClock, database: Database
 ) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from deployments.cli import app
 from spine.errors import Refused
 from spine.event import Rejection, parse_event
 from spine.ids import TenantId
+from spine.vocabulary import unusual
 from store.bulk import ingest_frame
 from store.columnar import FrameCheck
 from store.engine import Database
@@ -32,7 +34,7 @@ TEXT = st.one_of(st.none(), st.just(""), st.sampled_from(["x", "ann\x00", "é\x1
 ROW = st.fixed_dictionaries(
     {
         "id": st.sampled_from([None, "", "a", "b" * 201, "c\x07", "d é", 'e,"f"']),
-        "type": st.sampled_from([None, "", "login_failed", "door_opened", "x\x00y"]),
+        "type": st.sampled_from([None, "", "login_failed", "jwt_accepted", "door_opened", "x\x00y", "other"]),
         "tenant_id": st.sampled_from([None, "", "acme", "globex"]),
         "occurred_at": st.sampled_from(
             [
@@ -49,8 +51,21 @@ ROW = st.fixed_dictionaries(
         "user_id": TEXT,
         "user_agent": TEXT,
         "session_id": TEXT,
-        "attributes": st.sampled_from([None, {}, {"password": "p", "n": 1}, {"big": "z" * 20_000}]),
+        "provider": TEXT,
+        "resource_tenant_id": TEXT,
+        "synthetic": st.sampled_from([None, True, False]),
+        "attributes": st.sampled_from(
+            [
+                None,
+                {},
+                {"password": "p", "n": 1},
+                {"big": "z" * 20_000},
+                {"factor": "hope", "asn": "7", "mfa_used": True},
+                {"kid": 4, "aud": ["a", "b"], "jwks_age_seconds": -1},
+            ]
+        ),
         "colour": st.sampled_from([None, "red"]),
+        "factor": st.sampled_from([None, "sms", "hope"]),
     }
 )
 
@@ -64,6 +79,15 @@ def test_columns_and_single_events_are_judged_alike(rows: list[dict[str, Any]]) 
     assert set(checked.refused) == {n for n, one in enumerate(singly) if isinstance(one, Rejection)}
     good = [one.model_dump() for one in singly if not isinstance(one, Rejection)]
     assert [{**row, "attributes": json.loads(row["attributes"])} for row in checked.table.to_pylist()] == good
+    events = [one for one in singly if not isinstance(one, Rejection)]
+    assert checked.unusual == Counter(odd for one in events for odd in unusual(one.type, one.attributes))
+
+
+def test_nested_columns_are_attributes_too() -> None:
+    rows = [{"id": str(n), "type": "login_failed", "where": {"lat": n}, "tags": ["a", str(n)]} for n in range(3)]
+    checked = FrameCheck(tenant=ACME, now=NOW).check(pa.Table.from_pylist(rows))
+    stored = [json.loads(text) for text in checked.table["attributes"].to_pylist()]
+    assert stored == [{"where": {"lat": n}, "tags": ["a", str(n)]} for n in range(3)]
 
 
 @pytest.mark.parametrize(

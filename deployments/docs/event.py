@@ -1,0 +1,66 @@
+"""The page of events: every type, what stands against it, and every attribute, from the declarations."""
+
+from collections.abc import Iterable
+
+from deployments.docs.markdown import page as whole_page
+from deployments.docs.markdown import table
+from spine.attribute import ATTRIBUTES, Attribute
+from spine.incident import IncidentKind
+from spine.vocabulary import TOLD_NAMES, UNKNOWN_TYPE, VOCABULARY
+
+_INTRODUCTION = f"""An event has the fields `id`, `type`, `occurred_at`, `tenant_id`, `user_id`, `provider`, `ip`,
+`country`, `user_agent`, `session_id`, `resource_tenant_id`; everything else is one of its `attributes`. Send successes
+as well as failures: most detectors test a ratio.
+
+Nothing good is lost. A type that is not in this list is stored as `other` with its name in `original_type`. A declared
+attribute of another type or with an unknown value is stored as it came, and so is an attribute that is not declared
+here. The first two are told (`opsspine ingest`, the answer of `POST /api/ops/events`, the metric
+`opsspine_ingest_unusual`) as `{UNKNOWN_TYPE}`, `wrong_type` and `unknown_value`, up to {TOLD_NAMES} by name. An
+attribute is looked at for the types that have it. Secrets are hidden before anything is stored."""
+
+
+def page() -> str:
+    """Every type by the incident that reads it, then every attribute."""
+    kinds = [(f"## {kind.value}", _types(kind)) for kind in IncidentKind]
+    rest = table(["type", "meaning"], [(f"`{t.value}`", e.meaning) for t, e in VOCABULARY.items() if not e.kinds])
+    return whole_page(
+        "Events", "`spine/vocabulary.py` and `spine/attribute.py`", _INTRODUCTION,
+        *(part for parts in kinds for part in parts), "## Everything else", rest, "## Attributes", _attributes(),
+    )  # fmt: skip
+
+
+def _types(kind: IncidentKind) -> str:
+    rows = [
+        (
+            f"`{type.value}`",
+            entry.meaning,
+            f"`{entry.against.value}`" if entry.against else "",
+            _names(entry.attributes),
+        )
+        for type, entry in VOCABULARY.items()
+        if kind in entry.kinds
+    ]
+    return table(["type", "meaning", "against", "attributes"], rows)
+
+
+def _attributes() -> str:
+    rows = [(f"`{a.name}`", _values(a), a.meaning, _readers(a)) for a in ATTRIBUTES.values()]
+    return table(["attribute", "values", "meaning", "read by"], rows)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _values(attribute: Attribute) -> str:
+    if attribute.values:
+        return _names(attribute.values)
+    least, most = attribute.bounds or (float("-inf"), float("inf"))
+    limits = [f"≥ {least:g}"] * (least != float("-inf")) + [f"≤ {most:.0f}"] * (most != float("inf"))
+    return ", ".join(
+        [f"{attribute.type.value} ({attribute.unit})" if attribute.unit else attribute.type.value, *limits]
+    )
+
+
+def _readers(attribute: Attribute) -> str:
+    return "; ".join(f"{kind.value}: {signal}" for kind, signal in attribute.read_by.items())
