@@ -1,14 +1,14 @@
 """Approvals: a person's yes or no to a frozen plan. Pure rules; store/decide.py applies them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
 from spine.ids import ApprovalId, DecisionId, IncidentId, PersonId, TenantId, derive
-from spine.person import Person
+from spine.person import Person, Role
 from spine.plan import Gate, Risk
 from spine.policy import may_decide, may_refuse, requester_may_vote
 
@@ -37,6 +37,8 @@ class Code(StrEnum):
     """What came of a vote; stable and machine-readable."""
 
     DECIDED = "approval.decided"
+    RATIFIED = "approval.ratified"
+    NOTHING_TO_RATIFY = "approval.nothing_to_ratify"
     VOTE_COUNTED = "approval.vote_counted"
     ALREADY_DECIDED = "approval.already_decided"
     ALREADY_VOTED = "approval.already_voted"
@@ -78,6 +80,10 @@ class Approval:
     decided_by: PersonId | None = None
     via: str | None = None
     reason: str | None = None
+    ratify_by: datetime | None = None
+    """Set when break-glass was used: without another person's word by then, what it let through is taken back."""
+    ratified_by: PersonId | None = None
+    ratified_at: datetime | None = None
     flow_run_id: UUID | None = None
     """The suspended run that waits for the answer."""
     resumed_at: datetime | None = None
@@ -120,7 +126,7 @@ class Outcome:
     @property
     def counted(self) -> bool:
         """True when this very call's vote counts."""
-        return self.code in (Code.DECIDED, Code.VOTE_COUNTED)
+        return self.code in (Code.DECIDED, Code.VOTE_COUNTED, Code.RATIFIED)
 
 
 def worth_an_entry(times: int) -> bool:
@@ -189,6 +195,34 @@ def _no_yes(approval: Approval, person: Person) -> Refusal | None:
             "You may deny; ask an incident commander or security admin to approve.",
         )
     return None
+
+
+def ratify_refusal(approval: Approval, person: Person, ballots: Sequence[Ballot], now: datetime) -> Refusal | None:
+    """Why this person's word may not stand for the break-glass that was used, or None when it may."""
+    if no_say := stranger(approval, person):
+        return no_say
+    if approval.ratify_by is None or approval.status is not ApprovalStatus.APPROVED:
+        return Refusal(Code.NOTHING_TO_RATIFY, "There is nothing to ratify: no break-glass let anything through here.")
+    if approval.ratified_at is not None:
+        return Refusal(Code.ALREADY_DECIDED, "This is ratified already.")
+    if now >= approval.ratify_by:
+        return Refusal(Code.EXPIRED, f"It had to be ratified by {approval.ratify_by:%H:%M:%S} UTC; it is taken back.")
+    if any(ballot.person_id == person.id for ballot in ballots):
+        return Refusal(Code.SELF, "You voted for this yourself: somebody else must ratify it.")
+    roles = {tenant: held - {Role.BREAK_GLASS} for tenant, held in person.roles.items()}
+    return _no_yes(approval, replace(person, roles=roles))
+
+
+def ratification(approval: Approval) -> str:
+    """What follows from break-glass, in words; "" when none was used."""
+    if approval.ratify_by is None or approval.status is not ApprovalStatus.APPROVED:
+        return ""
+    if approval.ratified_at is not None:
+        return f" Break-glass, ratified at {approval.ratified_at:%H:%M:%S} UTC."
+    return (
+        f" Break-glass: somebody else must ratify it by {approval.ratify_by:%H:%M:%S} UTC, else it is taken back: "
+        f"opsspine approvals ratify {str(approval.id)[:8]} --as <you>"
+    )
 
 
 def status_after(approval: Approval, ballots: Sequence[Ballot]) -> ApprovalStatus:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from spine.approval import Approval, ApprovalStatus
+from spine.approval import Approval, ApprovalStatus, ratification
 from spine.incident import Incident, IncidentStatus
 from spine.notification import Topic
 from spine.outlook import reach
@@ -165,7 +165,7 @@ def verdict(approval: Approval, decided_by: str | None) -> str:
     when = f" at {_utc(approval.decided_at)}" if approval.decided_at else ""
     because = f" “{cut(clean(approval.reason), _WORD)}”" if approval.reason else ""
     who = cut(clean(decided_by or "somebody"), _WORD)
-    return f"{approval.status.value.capitalize()} by {who} via {approval.via}{when}.{because}"
+    return f"{approval.status.value.capitalize()} by {who} via {approval.via}{when}.{because}{ratification(approval)}"
 
 
 _SAYS = {

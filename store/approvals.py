@@ -86,6 +86,20 @@ def get(connection: Connection, approval: ApprovalId) -> Approval | None:
     return found[0] if found else None
 
 
+def locked(connection: Connection, approval_id: ApprovalId | str, tenant: TenantId | None) -> Approval | None:
+    """The approval, locked until the end of the transaction; its incident cannot end meanwhile."""
+    try:
+        key = approval_id if isinstance(approval_id, UUID) else UUID(approval_id)
+    except ValueError:
+        return None
+    approval = get(connection, ApprovalId(key))
+    if approval is None or tenant not in (None, approval.tenant_id):
+        return None
+    incidents.get(connection, approval.incident_id, lock=True)
+    row = connection.execute(text("select * from approvals where id = :id for update"), {"id": key}).one()
+    return from_row(row)
+
+
 def pending(connection: Connection, tenant: TenantId | None = None) -> list[Approval]:
     """What waits for a person, soonest to expire first; all tenants when None."""
     where = "where status = 'pending' and (cast(:t as text) is null or tenant_id = :t) order by expires_at, id"
@@ -163,6 +177,18 @@ def void(connection: Connection, approval: ApprovalId, because: str, *, now: dat
     return True
 
 
+def want_ratified(connection: Connection, approval: Approval, by: datetime) -> Approval:
+    """Break-glass was used: somebody else must stand by it until then."""
+    query = text("update approvals set ratify_by = :by where id = :id returning *")
+    return from_row(connection.execute(query, {"id": approval.id, "by": by}).one())
+
+
+def unratified(connection: Connection, now: datetime) -> list[Approval]:
+    """Yeses by break-glass that nobody stood by in time, oldest first."""
+    where = "where status = 'approved' and ratify_by <= :now and ratified_at is null order by ratify_by, id"
+    return _some(connection, where, {"now": now})
+
+
 def attach_run(connection: Connection, approval: ApprovalId, flow_run: UUID) -> Approval | None:
     """Note which run waits; returns the approval as it stands, for the answer may have come before the wait."""
     connection.execute(
@@ -235,7 +261,7 @@ def tell(
     if incident.synthetic:
         return
     severity = Severity.CRITICAL if page else incident.severity
-    mark = "page" if page else approval.status.value
+    mark = "page" if page else "ratified" if approval.ratified_at else approval.status.value
     outbox.put(
         connection, approval.tenant_id, topic, {"approval": str(approval.id)}, severity=severity,
         incident_id=approval.incident_id, dedupe=f"{topic.value}:{approval.id}:{mark}", now=now,

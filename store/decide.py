@@ -6,7 +6,6 @@ policy refuses is a value, not an exception, so that the record of the attempt i
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
@@ -20,16 +19,16 @@ from spine.ids import NO_TENANT, ApprovalId, TenantId
 from spine.notification import Topic
 from spine.person import Person, PersonRef, Role
 from spine.plan import Decision
-from spine.policy import may_decide
+from spine.policy import RATIFY_WITHIN, may_decide
 from spine.redact import redact_text
 from spine.settings import Settings
-from store import approvals, audit, incidents, people, refusals
+from store import approvals, audit, people, refusals
 from store.engine import Database
 from store.retry import retrying
 from store.stepup import StepUp, step_up
 
 _LONGEST_REASON = 500
-_STEPUP_SAYS = {
+STEPUP_SAYS = {
     StepUp.REFUSED: (Code.STEPUP_REFUSED, "That code was not accepted. Wait for the next one and use it once."),
     StepUp.LOCKED: (Code.STEPUP_LOCKED, "Too many wrong codes. Wait some minutes, or ask somebody else to decide."),
     StepUp.NOT_ENROLLED: (
@@ -66,7 +65,7 @@ def decide(
 
     def transaction() -> Outcome:
         with database.system() as connection:
-            approval = _locked(connection, approval_id, tenant)
+            approval = approvals.locked(connection, approval_id, tenant)
             if approval is None:
                 return _unknown(connection, cast, approval_id)
             return _Case(connection, approval, cast, settings).outcome()
@@ -134,7 +133,7 @@ class _Case:
         if result is StepUp.ACCEPTED:
             self._record(AuditAction.STEPUP_DECIDED, result.value, {"for": self.cast.vote})
             return None
-        refusal = Refusal(*_STEPUP_SAYS[result])
+        refusal = Refusal(*STEPUP_SAYS[result])
         self._record_refusal(AuditAction.STEPUP_DECIDED, result.value, refusal, {"for": self.cast.vote})
         return refusal
 
@@ -171,6 +170,7 @@ class _Case:
         if self.cast.vote == "approve" and not may_decide(
             roles, approval.gate, approval.risk, containment=approval.containment, affected=False
         ):
+            self.approval = approvals.want_ratified(self.connection, approval, self.cast.at + RATIFY_WITHIN)
             self._record(AuditAction.BREAKGLASS_USED, "ok", {"for": self.cast.vote})
             self._tell(Topic.APPROVAL_DECIDED, page=True)
 
@@ -232,20 +232,6 @@ _DECIDE = text("""
     update approvals set status = :status, decided_at = :now, decided_by = :person, via = :via, reason = :reason
     where id = :id and status = 'pending' and (cast(:person as uuid) is null or expires_at > :now)
     returning *""")
-
-
-def _locked(connection: Connection, approval_id: ApprovalId | str, tenant: TenantId | None) -> Approval | None:
-    """The approval, locked until the end of the transaction; its incident cannot end meanwhile."""
-    try:
-        key = approval_id if isinstance(approval_id, UUID) else UUID(approval_id)
-    except ValueError:
-        return None
-    approval = approvals.get(connection, ApprovalId(key))
-    if approval is None or tenant not in (None, approval.tenant_id):
-        return None
-    incidents.get(connection, approval.incident_id, lock=True)
-    row = connection.execute(text("select * from approvals where id = :id for update"), {"id": key}).one()
-    return approvals.from_row(row)
 
 
 def _void_because(connection: Connection, approval: Approval) -> str | None:

@@ -22,6 +22,7 @@ from tasks.cancelling import cancelled_by_hand
 from tasks.checkpointing import checkpoint_when_due
 from tasks.leasing import Tended, ports_of, tend_leases
 from tasks.progress import escalate
+from tasks.ratifying import revert_unratified
 from tasks.relay import drain
 from tasks.stranded import clear_stranded
 
@@ -39,6 +40,7 @@ class Reconciled:
 
     expired: int = 0
     tended: list[Tended] = field(default_factory=list)
+    unratified: int = 0
     crashed: int = 0
     woken: list[UUID] = field(default_factory=list)
     started: list[UUID] = field(default_factory=list)
@@ -50,7 +52,8 @@ class Reconciled:
     def sentence(self) -> str:
         """The round in words."""
         return (
-            f"{self.expired} approvals expired, {len(self.tended)} leases tended, {self.crashed} runs found dead, "
+            f"{self.expired} approvals expired, {len(self.tended)} leases tended, "
+            f"{self.unratified} break-glass actions taken back, {self.crashed} runs found dead, "
             f"{len(self.woken)} woken, {len(self.started)} started, {self.signed} audit heads signed, "
             f"{self.delivered} messages delivered, "
             f"{len(self.problems)} problems"
@@ -65,6 +68,7 @@ async def reconcile_once(
     done.expired = await _tried(done, asyncio.to_thread(_expire, database, settings, now)) or 0
     done.tended = await _tried(done, asyncio.to_thread(_tend, database, settings)) or []
     done.problems += [t.error for t in done.tended if t.error]
+    done.unratified = await _tried(done, asyncio.to_thread(revert_unratified, database, settings, now)) or 0
     done.crashed = await _tried(done, clear_stranded(database)) or 0
     await _tried(done, _wake_decided(database, done, now))
     with database.system() as connection:

@@ -63,6 +63,9 @@ create table approvals(
   decided_by uuid references people(id),
   via text,
   reason text,
+  ratify_by timestamptz,         -- break-glass was used: without another person's word by then it is taken back
+  ratified_by uuid references people(id),
+  ratified_at timestamptz,
   flow_run_id uuid,              -- the suspended run
   resumed_at timestamptz,        -- when that run was woken for the decision
   prompt jsonb                   -- where the prompt was posted: {"channel", "ts"}
