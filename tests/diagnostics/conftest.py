@@ -1,5 +1,6 @@
 """Real servers for probes: DNS, HTTPS with a certificate of a test CA, and raw TLS, all on loopback."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from dnslib import QTYPE, RCODE, RR
 from dnslib.server import DNSLogger, DNSServer
 
 from spine.clock import SystemClock
+from spine.diagnostic import Question
+from spine.ids import TenantId
 from spine.settings import Settings
 from spine.settings.probe import ProbeSettings
 from store.engine import Database
-from tasks.diagnostics import Ports
+from tasks.diagnostics import Ports, ask
 from tasks.diagnostics.probe.guard import Guard
 
 NOBODY = Database("postgresql://nobody@127.0.0.1:1/none")
@@ -177,3 +181,42 @@ def _accept(listening: socket.socket, context: ssl.SSLContext, talk: Callable[[A
             connection, _ = listening.accept()
             with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as encrypted:
                 talk(encrypted)
+
+
+def _beside(name: str) -> Any:
+    """The module `name` beside this file: pytest's importlib mode makes `tests` no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def idp(https: Callable[..., int]) -> Any:
+    """An identity provider with rotating keys (tests/diagnostics/provider.py), listening."""
+    made = _beside("provider").Provider()
+    made.at(https(made.app))
+    return made
+
+
+@pytest.fixture
+def question() -> Callable[..., Question]:
+    """Asks about the last hour of tenant "acme"; fields as given."""
+    now = datetime.now(UTC)
+    return lambda **fields: Question(
+        **{"tenant_id": TenantId("acme"), "now": now, "since": now - timedelta(hours=1), **fields}
+    )
+
+
+@pytest.fixture
+def states(ports: Callable[..., Ports], question: Callable[..., Question]) -> Callable[..., dict[str, str]]:
+    """Asks one diagnostic: the state of each check by name. Fields of the question by `about`."""
+
+    def look(key: str, about: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
+        answer = asyncio.run(ask(key, question(**(about or {})), ports(**fields)))
+        assert all(check.because for check in answer.checks)
+        return {check.name: check.state.value for check in answer.checks}
+
+    return look

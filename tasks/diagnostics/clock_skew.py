@@ -1,0 +1,73 @@
+"""clock_skew: do our clock, the database's and the identity providers' agree?"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State
+from spine.errors import Refused, Transient
+from tasks.diagnostics import Diagnostic, Ports
+from tasks.diagnostics.probe.failure import failed
+from tasks.diagnostics.probe.guard import Response
+from tasks.diagnostics.probe.oidc import discovery, providers
+
+
+async def run(question: Question, ports: Ports) -> Answer:
+    """Ask PostgreSQL for its time, and each provider's web server for its `Date`."""
+    checks, receipts = [await asyncio.to_thread(_database, ports)], []
+    try:
+        asked = providers(question, ports.settings.probe)
+    except Refused as error:
+        return Answer(SPEC.key, (*checks, failed("providers", error)))
+    for name, provider in asked.items():
+        before = ports.clock.now()
+        try:
+            _, response = await discovery(ports.guard, name, provider)
+        except (Refused, Transient) as error:
+            checks.append(failed(f"clock.{name}", error))
+            continue
+        checks.append(_provider(name, response, before, ports))
+        receipts.append(response.receipt)
+    return Answer(SPEC.key, tuple(checks), tuple(receipts))
+
+
+def _database(ports: Ports) -> Check:
+    before = ports.clock.now()
+    try:
+        with ports.database.system() as connection:
+            theirs: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    except SQLAlchemyError as error:
+        because = f"the database did not tell its time ({type(error).__name__}); see `opsspine status`"
+        return Check("clock.database", State.UNKNOWN, because)
+    return _judged("clock.database", theirs, before, ports, uncertain=0)
+
+
+def _provider(name: str, response: Response, before: datetime, ports: Ports) -> Check:
+    """`Date` is the origin's time when it answered; a cache that kept the answer says for how long in `Age`."""
+    age = response.headers.get("age", "0").strip()
+    try:
+        said = parsedate_to_datetime(response.headers.get("date", "")).replace(tzinfo=UTC)
+        theirs = said + timedelta(seconds=int(age[:9]))
+    except ValueError:
+        because = "its answer says no time (Date); compare its clock by other means"
+        return Check(f"clock.{name}", State.UNKNOWN, because)
+    return _judged(f"clock.{name}", theirs, before, ports, uncertain=1)
+
+
+def _judged(name: str, theirs: datetime, before: datetime, ports: Ports, *, uncertain: float) -> Check:
+    """The least skew that fits: the answer was written some time between asking and now, cut to whole seconds."""
+    ahead = (theirs - ports.clock.now()).total_seconds()
+    behind = (before - theirs).total_seconds() - uncertain
+    skew = round(max(ahead, behind, 0.0), 3)
+    seen = {"skew_seconds": skew}
+    if skew > ports.settings.probe.max_skew_seconds:
+        because = f"its clock is at least {skew:g} s off ours; see which of them NTP has lost, before tokens are blamed"
+        return Check(name, State.BAD, because, seen)
+    return Check(name, State.OK, f"its clock agrees with ours within {skew:g} s", seen)
+
+
+SPEC = DiagnosticSpec(key="clock_skew", title="Clocks of database and identity providers", serves=("2.2", "2.3", "2.4"))
+DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -1,0 +1,77 @@
+"""tls_expiry: do the certificates of the configured HTTPS servers check, and for how long?"""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+
+from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State, Value
+from spine.errors import Refused, Transient
+from spine.probe import HTTPS_PORT, Place, parse_url
+from spine.settings.probe import ProbeSettings
+from tasks.diagnostics import Diagnostic, Ports
+from tasks.diagnostics.probe.failure import failed
+from tasks.diagnostics.probe.guard import Guard
+
+
+async def run(question: Question, ports: Ports) -> Answer:
+    """One TLS handshake with each server; nothing is asked of it."""
+    places = sorted(_places(question, ports.settings.probe), key=lambda place: place.origin)
+    if not places:
+        raise Refused("tls.none", "no HTTPS server is configured; set OPSSPINE_PROBE__OIDC or …__ISOLATION__READ_URL")
+    parts = await asyncio.gather(*(_look(place, ports, question.now) for place in places))
+    return Answer(SPEC.key, tuple(c for c, _ in parts), tuple(receipt for _, receipt in parts if receipt))
+
+
+def _places(question: Question, settings: ProbeSettings) -> set[Place]:
+    """Each host and port once."""
+    asked = [p for n, p in settings.oidc.items() if not question.providers or n in question.providers]
+    urls = [url for p in asked for url in (p.issuer, *p.endpoints.values(), *p.verifiers.values())]
+    isolation = settings.isolation
+    urls += [url for url in (isolation.read_url, isolation.list_url, isolation.write_url) if url]
+    return {Place(place.host, place.port) for place in map(parse_url, urls)}
+
+
+async def _look(place: Place, ports: Ports, now: datetime) -> tuple[Check, Receipt | None]:
+    name = f"tls.{place.origin}"
+    try:
+        ends, der = await certificate(ports.guard, place)
+    except (Refused, Transient) as error:
+        return failed(name, error), None
+    receipt = Receipt.of(f"certificate of {place.origin}", ports.clock.now(), der)
+    return judged(name, ends, now, ports.settings.probe), receipt
+
+
+async def certificate(guard: Guard, place: Place) -> tuple[datetime, bytes]:
+    """When the server's checked certificate ends, and the certificate.
+
+    Raises:
+        Refused, Transient: as Guard; its code is CERTIFICATE when the certificate does not check.
+    """
+    async with guard.deadline(f"TLS of {place.origin}"):
+        _, writer = await guard.connect(place.host, place.port, default_ports=(HTTPS_PORT,), tls=True)
+        try:
+            return end_of(writer.get_extra_info("ssl_object"))
+        finally:
+            writer.transport.abort()
+
+
+def end_of(tls: ssl.SSLObject) -> tuple[datetime, bytes]:
+    """When the peer's certificate of a finished handshake ends, and its DER bytes."""
+    shown, der = tls.getpeercert(), tls.getpeercert(binary_form=True)
+    if not shown or der is None:
+        raise Transient("the handshake brought no certificate; try again")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC), der
+
+
+def judged(name: str, ends: datetime, now: datetime, settings: ProbeSettings) -> Check:
+    """BAD when the certificate ends within `certificate_days`."""
+    left = ends - now
+    days = round(left / timedelta(days=1), 1)
+    seen: dict[str, Value] = {"not_after": ends.isoformat(), "days_left": days}
+    if left < timedelta(days=settings.certificate_days):
+        return Check(name, State.BAD, f"the certificate ends in {days:g} days; renew it now", seen)
+    return Check(name, State.OK, f"the certificate checks and holds for {days:g} days", seen)
+
+
+SPEC = DiagnosticSpec(key="tls_expiry", title="Certificates of HTTPS servers", serves=("2.2", "2.3", "2.4", "2.8"))
+DIAGNOSTIC = Diagnostic(SPEC, run)
