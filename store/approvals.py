@@ -63,13 +63,18 @@ def request(
     approval = get(connection, key)
     assert approval is not None
     if inserted is not None:
-        summary = f"Approval asked for {', '.join(step.action_key for step in asked)} ({gate.label})"
-        note(
-            connection, approval, AuditAction.APPROVAL_REQUESTED,
-            outcome="requested", actor=requester, summary=summary, now=now,
-        )  # fmt: skip
-        tell(connection, approval, Topic.APPROVAL_REQUESTED, now=now, settings=settings)
+        _asked(connection, approval, [step.action_key for step in asked], now, settings)
     return approval
+
+
+def _asked(connection: Connection, approval: Approval, actions: list[str], now: datetime, settings: Settings) -> None:
+    """The record of a new question, and its prompt."""
+    summary = f"Approval asked for {', '.join(actions)} ({approval.gate.label})"
+    note(
+        connection, approval, AuditAction.APPROVAL_REQUESTED,
+        outcome="requested", actor=approval.requester, summary=summary, now=now,
+    )  # fmt: skip
+    tell(connection, approval, Topic.APPROVAL_REQUESTED, now=now, settings=settings)
 
 
 _INSERT = text("""

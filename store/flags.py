@@ -92,9 +92,7 @@ def put(
     Raises:
         Refused: the definition is not valid, nobody signs for it, or somebody was faster (`flag.conflict`).
     """
-    if not actor.strip() or not reason.strip():
-        raise Refused("flag.unsigned", f"Changing {key} needs an actor and a reason; it was not changed")
-    checked = parse_definition(key, definition)
+    checked = _signed(key, definition, actor, reason)
     before = get(connection, tenant, key)
     if (seen := before.version if before else 0) != expected_version:
         raise conflict(key, expected_version, seen)
@@ -113,6 +111,13 @@ def put(
         after={"version": version, "definition": checked.stored()}, detail={"reason": reason},
     )  # fmt: skip
     return version
+
+
+def _signed(key: str, definition: Mapping[str, Any], actor: str, reason: str) -> Definition:
+    """The definition, valid, and somebody's."""
+    if not actor.strip() or not reason.strip():
+        raise Refused("flag.unsigned", f"Changing {key} needs an actor and a reason; it was not changed")
+    return parse_definition(key, definition)
 
 
 def history(connection: Connection, tenant: TenantId, key: str) -> list[FlagVersion]:

@@ -101,12 +101,7 @@ def conclude(
             dedupe=f"verification:{incident.id}:{now:%Y%m%d%H%M%S}", outcome=verdict.outcome.value,
             because=verdict.because,
         )  # fmt: skip
-        audit.append(
-            connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
-            subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
-            outcome=verdict.outcome.value,
-            after={"because": verdict.because, "cause": verdict.cause.value, **verdict.numbers},
-        )  # fmt: skip
+        _audit(connection, decision, incident, verdict, now)
     return verdict
 
 
@@ -128,12 +123,17 @@ def stop_harm(
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
         move(connection, incident, IncidentStatus.ROLLING_BACK, at=now, summary=f"Rolling back: {verdict.because}")
-        audit.append(
-            connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
-            subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
-            outcome=verdict.outcome.value, after={"because": verdict.because, **verdict.numbers},
-        )  # fmt: skip
+        _audit(connection, decision, incident, verdict, now)
     return True
+
+
+def _audit(connection: Connection, decision: Decision, incident: Incident, verdict: Verdict, now: datetime) -> None:
+    audit.append(
+        connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
+        subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
+        outcome=verdict.outcome.value,
+        after={"because": verdict.because, "cause": verdict.cause.value, **verdict.numbers},
+    )  # fmt: skip
 
 
 def _more_time(

@@ -46,23 +46,18 @@ def decide(
         steps = ()
     criteria = _criteria(case, diagnosis, runbook, setting, steps) if steps else None
     steps = _stopping(steps, criteria)
-    return _assemble(
-        case,
-        diagnosis,
-        runbook,
-        rules,
-        content={
-            "decision": verb,
-            "confidence": sure,
-            "confidence_factors": addends,
-            "steps": steps,
-            "denied": denied,
-            "recommended_flags": flag_changes(steps, actions, flags, case.incident.tenant_id),
-            "rollback_plan": _rollback(steps, actions, runbook, criteria, case.now + _validity(rules)),
-            "verify": criteria,
-            "missing_evidence": missing,
-        },
-    )
+    content = {
+        "decision": verb,
+        "confidence": sure,
+        "confidence_factors": addends,
+        "steps": steps,
+        "denied": denied,
+        "recommended_flags": flag_changes(steps, actions, flags, case.incident.tenant_id),
+        "rollback_plan": _rollback(steps, actions, runbook, criteria, case.now + _validity(rules)),
+        "verify": criteria,
+        "missing_evidence": missing,
+    }
+    return _assemble(case, diagnosis, runbook, rules, content=content)
 
 
 def _assemble(case: Case, diagnosis: Diagnosis, runbook: Runbook, rules: Rules, *, content: dict[str, Any]) -> Decision:

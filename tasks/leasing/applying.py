@@ -46,10 +46,7 @@ def intend_lease(
         Refused: the action is unknown, a bound is breached, the time to live is not positive, or a newer run
             has taken the incident.
     """
-    spec = ports.action(step.action_key).spec
-    problems = spec.problems(step.params, step.targets, step.ttl, ports.settings.policy)
-    if problems:
-        raise Refused("lease.bounds", f"{step.action_key} is refused: {'; '.join(problems)}. Nothing was applied.")
+    params = _within_bounds(step, ports)
     now = ports.clock.now()
     wanted = Lease(
         id=lease_id(tenant, decision_id, step.order),
@@ -58,7 +55,7 @@ def intend_lease(
         decision_id=decision_id,
         step=step.order,
         action_key=step.action_key,
-        params=spec.parse(step.params).model_dump(mode="json"),
+        params=params,
         targets=step.targets,
         state=LeaseState.INTENDED,
         fence=fence,
@@ -71,6 +68,15 @@ def intend_lease(
     with database.system() as connection:
         leases.intend(connection, wanted)
         return leases.lock(connection, wanted.id, fence)
+
+
+def _within_bounds(step: Step, ports: Ports) -> dict[str, Any]:
+    """The step's parameters as they are stored, if the action's bounds hold."""
+    spec = ports.action(step.action_key).spec
+    problems = spec.problems(step.params, step.targets, step.ttl, ports.settings.policy)
+    if problems:
+        raise Refused("lease.bounds", f"{step.action_key} is refused: {'; '.join(problems)}. Nothing was applied.")
+    return dict(spec.parse(step.params).model_dump(mode="json"))
 
 
 def apply_lease(database: Database, lease_id: UUID, *, fence: int, ports: Ports, actor: str = "engine") -> Lease:

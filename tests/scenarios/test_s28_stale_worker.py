@@ -37,9 +37,24 @@ def test_s28_a_stale_worker_cannot_even_mean_something_new(ledger) -> None:
     assert ledger.rows("select from leases") == []
 
 
+class SleepyClock:
+    """Falls asleep at its second look: APPLYING is committed, the effect has not begun."""
+
+    def __init__(self, real) -> None:
+        self.real, self.looks = real, 0
+        self.asleep, self.wake = threading.Event(), threading.Event()
+
+    def now(self):
+        self.looks += 1
+        if self.looks == 2:
+            self.asleep.set()
+            self.wake.wait(10)
+        return self.real.now()
+
+
 def test_s30_a_run_marked_crashed_but_alive_has_no_later_effect(ledger) -> None:
     """It sleeps between its intent and its effect; meanwhile its lease is taken back. Then it wakes."""
-    asleep, wake = threading.Event(), threading.Event()
+    clock = SleepyClock(ledger.clock)
     real = ledger.ports.actions["ip.block"]
 
     class Sleepy:
@@ -49,19 +64,7 @@ def test_s30_a_run_marked_crashed_but_alive_has_no_later_effect(ledger) -> None:
         def apply(self, *args, **kwargs):
             raise AssertionError("never reached: the transaction before it refuses")
 
-    class SleepyClock:
-        """Falls asleep at its second look: APPLYING is committed, the effect has not begun."""
-
-        looks = 0
-
-        def now(self):
-            SleepyClock.looks += 1
-            if SleepyClock.looks == 2:
-                asleep.set()
-                wake.wait(10)
-            return ledger.clock.now()
-
-    ports = replace(ledger.ports, clock=SleepyClock(), actions={"ip.block": Sleepy()})
+    ports = replace(ledger.ports, clock=clock, actions={"ip.block": Sleepy()})
     fence = ledger.take()
     lease = ledger.intend(ledger.step("ip.block", "203.0.113.0/24"), fence=fence)
     refused: list[Refused] = []
@@ -74,10 +77,10 @@ def test_s30_a_run_marked_crashed_but_alive_has_no_later_effect(ledger) -> None:
 
     zombie = threading.Thread(target=run)
     zombie.start()
-    assert asleep.wait(10)
+    assert clock.asleep.wait(10)
     assert ledger.lease(lease.id).state is LeaseState.APPLYING
     revert_lease(ledger.database, lease.id, reason="its run crashed", ports=ledger.ports)
-    wake.set()
+    clock.wake.set()
     zombie.join()
 
     assert [r.code for r in refused] == ["lease.moved"]
