@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Cursor
+from sqlalchemy import Connection
 
 from spine.detect.frames import COLUMNS
 from store.sketch import Union
+from store.stage import cursor_of
 
 _COLUMN = {name: number for number, name in enumerate([*COLUMNS["logins"], "known"])}
 _MOMENTS = """
@@ -57,6 +59,13 @@ def unknown_rows(cursor: Cursor[tuple[Any, ...]], now: datetime, hour: datetime,
         (tenant, *_counts(tried.get(tenant, _Tried()), recent.get(tenant)), *_spread(moments.get(tenant)))
         for tenant in sorted(tried.keys() | recent.keys())
     ]
+
+
+def usual_users(connection: Connection, now: datetime) -> dict[str, dict[str, float]]:
+    """The usual number of users from unknown addresses in this hour, by tenant and window, where there is history."""
+    with cursor_of(connection) as cursor:
+        rows = cursor.execute(_MOMENTS, {"now": now}).fetchall()
+    return {row[0]: dict(zip(("15m", "1h", "6h", "24h"), _spread(row[1:])[::2], strict=True)) for row in rows}
 
 
 def _counts(tried: _Tried, recent: tuple[Any, ...] | None) -> list[int]:

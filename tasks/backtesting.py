@@ -30,6 +30,7 @@ from store.engine import Database
 from store.migrate import migrate
 from store.partition import ensure_days
 from store.source import Source
+from store.unknown_now import usual_users
 from tasks.detecting import tick
 from tasks.stillness import Stillness
 
@@ -141,6 +142,9 @@ class _Replay:
             else:
                 self._ingest(self.now)
                 self._tick(before)
+                if self.now.replace(minute=0, second=0, microsecond=0) > before:
+                    with self.database.system() as connection:
+                        stillness.learn(usual_users(connection, self.now))
             progress(done + 1, total)
 
     def finish(self) -> Report:

@@ -61,16 +61,23 @@ def test_a_bucket_opens_at_the_event_and_not_before_it() -> None:
     assert START + timedelta(minutes=10.1) < opened <= START + timedelta(minutes=11)
 
 
-def test_a_minute_moves_when_an_address_without_a_good_past_tries() -> None:
+def test_a_minute_moves_when_strangers_are_many_or_an_incident_can_grow() -> None:
     events = pd.concat(
-        [logins("198.51.100.1", 1, [1, 5], ok=True), logins("198.51.100.1", 1, [20]), logins("192.0.2.1", 1, [40.5])]
+        [
+            logins("198.51.100.1", 1, [1, 5], ok=True),
+            logins("198.51.100.1", 1, [20]),
+            logins("192.0.2.1", 1, [40.5]),
+            *(logins(f"192.0.2.{i}", 1, [70.5 + i]).assign(user_id=f"v{i}") for i in range(2, 8)),
+            logins("192.0.2.9", 1, list(np.linspace(100.1, 100.9, 5))).assign(user_id="w"),
+        ]
     )
-    stillness = Stillness(events, DetectSettings(), START, 90)
-    moving = [m for m in range(1, 91) if not stillness.still(START + timedelta(minutes=m), {})]
-    assert moving == [41, 60]
-    late = {TenantId("t1"): START + timedelta(minutes=40)}
-    assert stillness.still(START + timedelta(minutes=39), late)
-    assert not stillness.still(START + timedelta(minutes=45), late)
+    stillness = Stillness(events, DetectSettings(), START, 110)
+    minutes = [(m, START + timedelta(minutes=m)) for m in range(1, 111)]
+    assert [m for m, at in minutes if not stillness.still(at, {})] == [60, 77, 78, 101]
+    live = {TenantId("t1"): START + timedelta(minutes=103)}
+    assert [m for m, at in minutes if not stillness.still(at, live)] == [41, 60, *range(73, 79), 101]
+    stillness.learn({"t1": {"15m": 3.0, "1h": 5.0, "6h": 9.0, "24h": 9.0}})
+    assert [m for m, at in minutes if not stillness.still(at, {})] == [60, 101]
 
 
 def test_a_short_file_is_judged_by_floors_from_its_first_event() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from spine.detect.detector import Detector
 from spine.detect.example import Attempts, frames
 from spine.detect.login.sighting import sighting
-from spine.detect.scene import Scene, records
+from spine.detect.scene import Scene
 from spine.detect.tail import tail_probability
 from spine.finding import Finding
 
@@ -29,12 +29,11 @@ def find(scene: Scene) -> list[Finding]:
     """
     least = scene.settings.unknown_users
     rows = scene.frames.unknown
-    rows = rows[
-        np.logical_or.reduce([rows[f"users_{w}"].to_numpy() >= getattr(least, f"min_users_{w}") for w in WINDOWS])
-    ]
-    if rows.empty:
+    enough = {w: rows[f"users_{w}"].to_numpy() >= getattr(least, f"min_users_{w}") for w in WINDOWS}
+    some = np.logical_or.reduce(list(enough.values()))
+    if not some.any():
         return []
-    rows = rows.merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
+    rows = rows[some].merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
     found = [finding for name in reversed(WINDOWS) for finding in _in_window(scene, rows, name)]
     return list({finding.tenant_id: finding for finding in found}.values())
 
@@ -42,30 +41,34 @@ def find(scene: Scene) -> list[Finding]:
 def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
     limit = scene.settings.unknown_users
     least = getattr(limit, f"min_users_{name}")
-    users, mean = rows[f"users_{name}"], rows[f"mean_{name}"]
-    mature = rows["mature"] & mean.notna()
-    p = tail_probability(
-        users, mean.fillna(0), rows[f"var_{name}"].fillna(0),
-        floor_mean=limit.floor_mean, floor_dispersion=limit.floor_dispersion,
-    )  # fmt: skip
-    usual = mean.clip(lower=limit.floor_mean)
-    warm = mature & (users >= least) & (users >= limit.min_ratio * usual) & (p <= limit.max_p_value)
-    cold = ~mature & (users >= least * limit.cold_factor)
+    users, mean, variance = (rows[f"{what}_{name}"].to_numpy(float) for what in ("users", "mean", "var"))
+    mature = rows["mature"].to_numpy(bool) & ~np.isnan(mean)
+    need = np.where(
+        mature, np.fmax(least, limit.min_ratio * np.fmax(mean, limit.floor_mean)), least * limit.cold_factor
+    )
     share = scene.settings.tenant_ratio.min_active_user_share
-    hot = rows[(warm | cold) & (users >= share * rows["active_users"])]
+    many = (users >= need) & (users >= share * rows["active_users"].to_numpy(float))
     found: list[Finding] = []
-    for row in records(hot):
-        n, warmed = int(users[row.Index]), bool(mature[row.Index])
-        need = max(least, limit.min_ratio * usual[row.Index]) if warmed else least * limit.cold_factor
-        mine = scene.hostile[(scene.hostile["tenant_id"] == row.tenant_id) & ~scene.hostile["known"]]
+    for place in np.flatnonzero(many):
+        tenant, n, p = str(rows["tenant_id"].iat[int(place)]), int(users[place]), 1.0
+        if mature[place]:
+            p = float(
+                tail_probability(
+                    n, mean[place], variance[place],
+                    floor_mean=limit.floor_mean, floor_dispersion=limit.floor_dispersion,
+                )
+            )  # fmt: skip
+            if p > limit.max_p_value:
+                continue
+        mine = scene.hostile[(scene.hostile["tenant_id"] == tenant) & ~scene.hostile["known"]]
         if mine.empty:  # nothing within the hour: the past, which is known
             continue
         found.append(
             sighting(
-                scene, NAME, mine, tenant=row.tenant_id, window=WINDOWS[name], n=n,
-                observed={"users": n, "p_value": float(np.format_float_scientific(p[row.Index], 3)) if warmed else 1.0},
-                threshold={"users": float(need), "p_value": limit.max_p_value},
-                margin=float(n / need),
+                scene, NAME, mine, tenant=tenant, window=WINDOWS[name], n=n,
+                observed={"users": n, "p_value": float(np.format_float_scientific(p, 3))},
+                threshold={"users": float(need[place]), "p_value": limit.max_p_value},
+                margin=float(n / need[place]),
             )
         )  # fmt: skip
     return found
