@@ -1,14 +1,15 @@
 """tls_expiry: do the certificates of the configured HTTPS servers check, and for how long?"""
 
 import asyncio
-import ssl
-from datetime import UTC, datetime, timedelta
+from contextlib import aclosing
+from datetime import datetime
 
-from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State, Value
+from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt
 from spine.errors import Refused, Transient
 from spine.probe import HTTPS_PORT, Place, parse_url
 from spine.settings.probe import ProbeSettings
 from tasks.diagnostics import Diagnostic, Ports
+from tasks.diagnostics.probe.certificate import end_of, judged
 from tasks.diagnostics.probe.failure import failed
 from tasks.diagnostics.probe.guard import Guard
 
@@ -48,29 +49,9 @@ async def certificate(guard: Guard, place: Place) -> tuple[datetime, bytes]:
         Refused, Transient: as Guard; its code is CERTIFICATE when the certificate does not check.
     """
     async with guard.deadline(f"TLS of {place.origin}"):
-        _, writer = await guard.connect(place.host, place.port, default_ports=(HTTPS_PORT,), tls=True)
-        try:
-            return end_of(writer.get_extra_info("ssl_object"))
-        finally:
-            writer.transport.abort()
-
-
-def end_of(tls: ssl.SSLObject) -> tuple[datetime, bytes]:
-    """When the peer's certificate of a finished handshake ends, and its DER bytes."""
-    shown, der = tls.getpeercert(), tls.getpeercert(binary_form=True)
-    if not shown or der is None:
-        raise Transient("the handshake brought no certificate; try again")
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC), der
-
-
-def judged(name: str, ends: datetime, now: datetime, settings: ProbeSettings) -> Check:
-    """BAD when the certificate ends within `certificate_days`."""
-    left = ends - now
-    days = round(left / timedelta(days=1), 1)
-    seen: dict[str, Value] = {"not_after": ends.isoformat(), "days_left": days}
-    if left < timedelta(days=settings.certificate_days):
-        return Check(name, State.BAD, f"the certificate ends in {days:g} days; renew it now", seen)
-    return Check(name, State.OK, f"the certificate checks and holds for {days:g} days", seen)
+        stream = await guard.connect(place.host, place.port, default_ports=(HTTPS_PORT,), tls=True)
+        async with aclosing(stream):
+            return end_of(stream)
 
 
 SPEC = DiagnosticSpec(key="tls_expiry", title="Certificates of HTTPS servers", serves=("2.2", "2.3", "2.4", "2.8"))

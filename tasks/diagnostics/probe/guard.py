@@ -25,7 +25,6 @@ from spine.probe import HTTPS_PORT, Place, allowlisted, host_name, parse_url, re
 from spine.settings.probe import ProbeSettings
 from tasks.diagnostics.probe.resolver import resolver
 
-_CHUNK = 16 * 1024
 CERTIFICATE = "probe.certificate"
 """Code of the refusal of a certificate: the server answers, but nobody should believe it."""
 
@@ -57,9 +56,11 @@ class Guard:
         """The one resolver of all probes."""
         return resolver(self.settings)
 
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """Trusts the system's certificates and those of the settings; always checks name and chain."""
+    def _tls(self) -> ssl.SSLContext:
+        """Trusts the system's certificates and those of the settings; always checks name and chain.
+
+        A fresh one each time: an HTTP client writes its protocols into it, which a mail server may refuse.
+        """
         context = ssl.create_default_context()
         if self.settings.ca_file is not None:
             context.load_verify_locations(self.settings.ca_file)
@@ -100,21 +101,15 @@ class Guard:
 
     async def connect(
         self, host: str, port: int, *, default_ports: Collection[int], tls: bool = False
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to a checked address of `host`; call within a deadline and close the writer."""
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to a checked address of `host`; call within a deadline, and close it."""
         place = Place(host_name(host), port)
-        context = self.tls if tls else None
-        failed: OSError | None = None
-        for address in await self.addresses(place, default_ports):
-            try:
-                return await asyncio.open_connection(
-                    address, port, ssl=context, server_hostname=place.host if tls else None, limit=_CHUNK
-                )
-            except ssl.SSLCertVerificationError:
-                raise
-            except OSError as error:
-                failed = error
-        raise failed or OSError("no address")
+        stream = await _Pinned(await self.addresses(place, default_ports)).connect_tcp(place.host, port)
+        return await self.secure(stream, place.host) if tls else stream
+
+    async def secure(self, stream: httpcore.AsyncNetworkStream, host: str) -> httpcore.AsyncNetworkStream:
+        """`stream` with TLS on top, the certificate checked for `host`; closes it when the check fails."""
+        return await stream.start_tls(self._tls(), host_name(host))
 
     async def fetch(
         self,
@@ -136,7 +131,7 @@ class Guard:
             target = httpcore.URL(scheme="https", host=place.host, port=place.port, target=place.path)
             sent = _headers(place, headers or {}, content)
             async with (
-                httpcore.AsyncConnectionPool(ssl_context=self.tls, network_backend=backend) as pool,
+                httpcore.AsyncConnectionPool(ssl_context=self._tls(), network_backend=backend) as pool,
                 pool.stream(method, target, headers=sent, content=content) as answer,
             ):
                 if 300 <= answer.status < 400:
