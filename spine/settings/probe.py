@@ -1,11 +1,14 @@
 """Settings of diagnostics: where probes may go, and what they look at."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from spine.probe import host_name, split_port
+
+_CANARY = re.compile(r"^[A-Za-z0-9-]{16,}$")
 
 
 class OidcSettings(BaseModel):
@@ -44,13 +47,22 @@ class IsolationSettings(BaseModel):
     token_b: SecretStr | None = None
     """Bearer token of tenant B; proves that the canary is there."""
     canary: SecretStr | None = None
-    """Text that only B's object contains."""
+    """Text that only B's object contains: at least 16 letters, digits or -, which no format writes differently."""
+    own_url: str | None = None
+    """Something A may read: proves that A's token works, without which a refusal proves nothing."""
     read_url: str | None = None
     """B's object."""
     list_url: str | None = None
     """A list that holds B's object when B asks."""
     write_url: str | None = None
     """Where a PUT by A must be refused. Point it at a canary object, never at real data."""
+
+    @field_validator("canary")
+    @classmethod
+    def _canary(cls, canary: SecretStr | None) -> SecretStr | None:
+        if canary is not None and not _CANARY.match(canary.get_secret_value()):
+            raise ValueError("a canary is at least 16 letters, digits or -, or it may be there by chance")
+        return canary
 
 
 class ProbeSettings(BaseModel):

@@ -28,7 +28,7 @@ def _places(question: Question, settings: ProbeSettings) -> set[Place]:
     asked = [p for n, p in settings.oidc.items() if not question.providers or n in question.providers]
     urls = [url for p in asked for url in (p.issuer, *p.endpoints.values(), *p.verifiers.values())]
     isolation = settings.isolation
-    urls += [url for url in (isolation.read_url, isolation.list_url, isolation.write_url) if url]
+    urls += [url for url in (isolation.own_url, isolation.read_url, isolation.list_url, isolation.write_url) if url]
     return {Place(place.host, place.port) for place in map(parse_url, urls)}
 
 
