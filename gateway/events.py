@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -19,6 +19,8 @@ from gateway.problem import Problem
 from spine.errors import Refused, Transient
 from spine.event import Event, Reason, Rejection, parse_event
 from spine.ids import derive
+from spine.mapper import Mapper, map_document
+from spine.mappers import mappers
 from store.idempotency import begin, finish
 from store.ingest import count_rejects, ingest
 from store.keys import ApiKey
@@ -33,6 +35,8 @@ class _Batch:
 
     events: list[Event] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    skipped: int = 0
+    """Records of a vendor's log that are not about authentication."""
 
     def reject(self, index: int, why: Rejection) -> None:
         self.rejected.append({"index": index, "reason": why.reason.value, "detail": why.detail})
@@ -42,30 +46,42 @@ class _Batch:
 async def post_events(
     request: Request,
     key: Annotated[ApiKey, Depends(require(Scope.EVENTS_WRITE))],
+    format: Annotated[str | None, Query(description="The vendor's log the body is of; without it, our events")] = None,
 ) -> JSONResponse:
     """Take events in: counts of what was accepted, known already, and rejected with the reason."""
     context = context_of(request)
+    if format is not None and format not in mappers():
+        raise Problem(400, "events.format", f"There is no format {format!r}; known are {', '.join(mappers())}.")
     body = b"".join([part async for part in request.stream()])
     repeat = request.headers.get("idempotency-key")
     if repeat is not None and not 1 <= len(repeat) <= _LONGEST_KEY:
         raise Problem(400, "idempotency.key", f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.")
     lines = "ndjson" in request.headers.get("content-type", "") or "jsonl" in request.headers.get("content-type", "")
-    return JSONResponse(await run_in_threadpool(_take, context, key, body, lines, repeat), 202)
+    return JSONResponse(await run_in_threadpool(_take, context, key, body, lines, repeat, format), 202)
 
 
-def _take(context: Context, key: ApiKey, body: bytes, lines: bool, repeat: str | None) -> dict[str, Any]:
+def _take(
+    context: Context, key: ApiKey, body: bytes, lines: bool, repeat: str | None, format: str | None
+) -> dict[str, Any]:
     """Ingest one body. With an Idempotency-Key the same body is taken once, and answered alike ever after."""
     now, rows = context.clock.now(), _rows(body, lines)
+    if format is not None:
+        rows = _mapped(rows, mappers()[format])
     if repeat is None:
         return _ingest(context, key, rows, now, None)
     with context.database.tenant(key.tenant_id) as connection, _answered_in_http():
-        turn = begin(connection, key.tenant_id, repeat, sha256(body).digest(), now=now)
+        turn = begin(connection, key.tenant_id, repeat, _digest(body, format), now=now)
     if turn.response is not None:
         return turn.response
     answer = _ingest(context, key, rows, turn.first_seen_at, repeat)
     with context.database.tenant(key.tenant_id) as connection:
         finish(connection, key.tenant_id, repeat, answer)
     return answer
+
+
+def _digest(body: bytes, format: str | None) -> bytes:
+    """What makes a repeated request the same: its body, and what it is read as."""
+    return sha256(body if format is None else f"{format}\n".encode() + body).digest()
 
 
 @contextmanager
@@ -107,12 +123,18 @@ def _ingest(
         context.unusual.labels(what).inc(n)
     answer = {"accepted": report.accepted, "duplicate": report.duplicate, "rejected": batch.rejected}
     odd = [{"what": what, "name": name, "count": n} for (what, name), n in sorted(report.unusual.items())]
-    return {**answer, "unusual": odd} if odd else answer
+    return answer | ({"unusual": odd} if odd else {}) | ({"skipped": batch.skipped} if batch.skipped else {})
 
 
 def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: str | None) -> _Batch:
     batch = _Batch()
     for index, row in rows:
+        if isinstance(row, Rejection):
+            batch.reject(index, row)
+            continue
+        if isinstance(row, _Skipped):
+            batch.skipped += 1
+            continue
         named = row
         if repeat is not None and isinstance(row, dict) and row.get("id") is None:
             named = {**row, "id": str(derive("event", key.tenant_id, repeat, index))}
@@ -124,6 +146,17 @@ def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: s
         else:
             batch.events.append(parsed)
     return batch
+
+
+class _Skipped:
+    """Stands where a record gave no event."""
+
+
+def _mapped(rows: Iterable[tuple[int, Any]], mapper: Mapper) -> Iterator[tuple[int, Any]]:
+    """The events of a vendor's records, each with the place of what it came from."""
+    for index, document in rows:
+        for found in map_document(mapper, document):
+            yield index, _Skipped() if isinstance(found, str) else found
 
 
 def _rows(body: bytes, lines: bool) -> Iterator[tuple[int, Any]]:

@@ -1,16 +1,17 @@
-"""Files of events as streams of Arrow tables: sshd syslog, NDJSON, CSV, Parquet."""
+"""Files of events as streams of Arrow tables: sshd syslog, NDJSON, CSV, Parquet, and the logs of spine/mappers."""
 
 import csv
 import gzip
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -19,11 +20,12 @@ import pyarrow.parquet
 from spine.errors import Refused
 from spine.event import EventLimits, Reason, Rejection, parse_event
 from spine.ids import NO_TENANT, TenantId, tenant_id
+from spine.mapper import Mapper, map_document
+from spine.mappers import mappers
 from spine.mappers.sshd import first_year_of, sshd_events
 from store.columnar import REFUSED
 
-Format = Literal["sshd", "ndjson", "csv", "parquet"]
-FORMATS: tuple[str, ...] = get_args(Format)
+FORMATS = ("sshd", "ndjson", "csv", "parquet", *mappers())
 _ROWS = 50_000
 _SCHEMA = pa.schema(
     [("occurred_at", pa.timestamp("us", "UTC")), ("synthetic", pa.bool_())]
@@ -41,7 +43,8 @@ class Source:
     """A file, and how to understand it."""
 
     path: Path
-    format: Format
+    format: str
+    """One of FORMATS."""
     now: datetime
     tenant: TenantId | None = None
     """The tenant of every row; None = what each row says."""
@@ -50,6 +53,8 @@ class Source:
     timezone: tzinfo | None = None
     """Of times without a zone; None = UTC for sshd, else such rows are refused."""
     limits: EventLimits = field(default_factory=EventLimits)
+    skipped: Counter[str] = field(default_factory=Counter, compare=False)
+    """Of the records read last that are not about authentication: how many, by the vendor's name of their kind."""
 
     def tables(self, progress: Callable[[float], None] = lambda share: None) -> Iterator[Table]:
         """The rows in order of the file; `progress` is told the share (0..1) that was read.
@@ -58,8 +63,9 @@ class Source:
             Refused: the file is not of this format at all.
         """
         readers = {"sshd": self._sshd, "ndjson": self._ndjson, "csv": self._csv, "parquet": self._parquet}
+        self.skipped.clear()
         try:
-            yield from readers[self.format](progress)
+            yield from readers.get(self.format, self._mapped)(progress)
         except (pa.ArrowInvalid, UnicodeDecodeError, gzip.BadGzipFile) as error:
             raise Refused(
                 "source.format",
@@ -112,8 +118,28 @@ class Source:
             own = tenant_id(raw.get("tenant_id")) if isinstance(raw, dict) and not self.tenant else NO_TENANT
         except (ValueError, RecursionError, TypeError, Refused):
             return {REFUSED: Reason.MALFORMED.value}
-        event = parse_event(raw, now=self.now, tenant=self.tenant or own, limits=self.limits)
+        return self._parsed(raw, self.tenant or own)
+
+    def _parsed(self, raw: Any, tenant: TenantId) -> dict[str, Any]:
+        event = parse_event(raw, now=self.now, tenant=tenant, limits=self.limits)
         return {REFUSED: event.reason.value} if isinstance(event, Rejection) else _flat(event.model_dump())
+
+    def _mapped(self, progress: Callable[[float], None]) -> Iterator[Table]:
+        with _opened(self.path) as (stream, share):
+            rows = self._rows_of(stream, mappers()[self.format])
+            while chunk := list(islice(rows, _ROWS)):
+                yield pa.Table.from_pylist(chunk, schema=_SCHEMA)
+                progress(share())
+
+    def _rows_of(self, stream: IO[bytes], mapper: Mapper) -> Iterator[dict[str, Any]]:
+        for document in _documents(stream):
+            for found in map_document(mapper, document):
+                if isinstance(found, str):
+                    self.skipped[found] += 1
+                elif isinstance(found, Rejection):
+                    yield {REFUSED: found.reason.value}
+                else:
+                    yield self._parsed(found, self.tenant or NO_TENANT)
 
     def _sshd(self, progress: Callable[[float], None]) -> Iterator[Table]:
         zone = self.timezone or UTC
@@ -135,6 +161,32 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Callable[[], float]]]:
     with path.open("rb") as raw:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
         yield stream, lambda: min(raw.tell() / size, 1.0)
+
+
+def _documents(stream: IO[bytes]) -> Iterator[Any]:
+    """The JSON documents of a file: one per line, or the whole file as one.
+
+    A whole array or a printed object is held in memory. A line that is no JSON gives None.
+    """
+    lines = (line for line in stream if line.strip())
+    start = next(lines, b"")
+    if _json(start) is None and (start.lstrip()[:1] == b"[" or start.strip() == b"{"):
+        whole = start + stream.read()
+        if (document := _json(whole)) is not None:
+            yield document
+            return
+        lines = (line for line in whole.splitlines()[1:] if line.strip())
+    if start:
+        yield _json(start)
+    for line in lines:
+        yield _json(line)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(stream: IO[bytes]) -> Iterator[str]:

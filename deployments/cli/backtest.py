@@ -61,5 +61,6 @@ def backtest(
     addresses = {address for line in report.lines for address in line["evidence"]["addresses"]}
     console.print(
         f"{len(report.lines)} incidents with {len(addresses)} addresses in {out}; {report.events:,} events, "
-        f"{refused + report.refused} rows refused, {report.ticks:,} ticks run, {report.skipped:,} had nothing to see"
+        f"{refused + report.refused} rows refused, {source.skipped.total():,} records were not about logging in, "
+        f"{report.ticks:,} ticks run, {report.skipped:,} had nothing to see"
     )

@@ -20,10 +20,11 @@ from store.engine import Database
 from store.fold import fold
 from store.ingest import IngestReport
 from store.profile import refresh_profile
-from store.source import FORMATS, Format, Source
+from store.source import FORMATS, Source
 
 HISTORY = timedelta(days=20 * 365)
 """A file may be old: whoever loads it wants it. Retention drops what is older than it keeps all the same."""
+_SKIPPED_TOLD = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def ingest(
             refresh_profile(connection, datetime.now(UTC))
     finally:
         opened.close()
-    console.print(summary(report))
+    console.print(summary(report, source))
     if not report.accepted and not report.duplicate:
         console.print(f"Nothing in {file} was accepted as {format}; the reasons are above.", style="red")
         raise typer.Exit(1)
@@ -67,7 +68,7 @@ def source_of(file: Path, format: str, tenant: str | None, year: int | None, tim
     )  # fmt: skip
 
 
-def summary(report: IngestReport) -> Table:
+def summary(report: IngestReport, source: Source) -> Table:
     """What became of the rows, as a table."""
     table = Table("rows", "count", title="ingest")
     table.columns[1].justify = "right"
@@ -79,6 +80,10 @@ def summary(report: IngestReport) -> Table:
         table.add_row("rejected", "0")
     for (what, name), number in sorted(report.unusual.items()):
         table.add_row(f"kept, but unusual: {what} {escape(name)}", f"{number:,}", style="yellow")
+    for kind, number in source.skipped.most_common(_SKIPPED_TOLD):
+        table.add_row(f"skipped, not about logging in: {escape(kind)}", f"{number:,}")
+    if rest := sum(number for _, number in source.skipped.most_common()[_SKIPPED_TOLD:]):
+        table.add_row("skipped, of other kinds", f"{rest:,}")
     return table
 
 
@@ -99,11 +104,10 @@ def _load(opened: Database, source: Source, console: Console) -> IngestReport:
         )
 
 
-def _format(name: str) -> Format:
-    for known in FORMATS:
-        if name == known:
-            return known  # type: ignore[return-value]
-    raise Refused("ingest.format", f"There is no format {name!r}; known are {', '.join(FORMATS)}.")
+def _format(name: str) -> str:
+    if name not in FORMATS:
+        raise Refused("ingest.format", f"There is no format {name!r}; known are {', '.join(FORMATS)}.")
+    return name
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -6,6 +6,7 @@ from deployments.docs.markdown import page as whole_page
 from deployments.docs.markdown import table
 from spine.attribute import ATTRIBUTES, Attribute
 from spine.incident import IncidentKind
+from spine.mappers import mappers
 from spine.vocabulary import TOLD_NAMES, UNKNOWN_TYPE, VOCABULARY
 
 _INTRODUCTION = f"""An event has the fields `id`, `type`, `occurred_at`, `tenant_id`, `user_id`, `provider`, `ip`,
@@ -18,14 +19,20 @@ here. The first two are told (`opsspine ingest`, the answer of `POST /api/ops/ev
 `opsspine_ingest_unusual`) as `{UNKNOWN_TYPE}`, `wrong_type` and `unknown_value`, up to {TOLD_NAMES} by name. An
 attribute is looked at for the types that have it. Secrets are hidden before anything is stored."""
 
+_LOGS = """`opsspine ingest FILE --format NAME` and `opsspine backtest` read these logs as they are, as JSON lines,
+as an array or as one document; `POST /api/ops/events?format=NAME` takes them over HTTP. Each record keeps the vendor's
+id, so that reading it twice counts nothing twice. A record that is not about logging in is skipped and counted, one
+that cannot be understood is refused with the reason. `sshd` reads a syslog file."""
+
 
 def page() -> str:
     """Every type by the incident that reads it, then every attribute."""
     kinds = [(f"## {kind.value}", _types(kind)) for kind in IncidentKind]
     rest = table(["type", "meaning"], [(f"`{t.value}`", e.meaning) for t, e in VOCABULARY.items() if not e.kinds])
+    logs = ("## Logs of other systems", _LOGS, _mappers())
     return whole_page(
         "Events", "`spine/vocabulary.py` and `spine/attribute.py`", _INTRODUCTION,
-        *(part for parts in kinds for part in parts), "## Everything else", rest, "## Attributes", _attributes(),
+        *(part for parts in kinds for part in parts), "## Everything else", rest, "## Attributes", _attributes(), *logs,
     )  # fmt: skip
 
 
@@ -46,6 +53,11 @@ def _types(kind: IncidentKind) -> str:
 def _attributes() -> str:
     rows = [(f"`{a.name}`", _values(a), a.meaning, _readers(a)) for a in ATTRIBUTES.values()]
     return table(["attribute", "values", "meaning", "read by"], rows)
+
+
+def _mappers() -> str:
+    rows = [(f"`{m.name}`", m.title, m.reads, m.source) for _, m in sorted(mappers().items())]
+    return table(["name", "log", "read from", "made after"], rows)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -101,6 +101,34 @@ def test_what_is_odd_is_taken_and_told(client: httpx.Client, key: Key, clock: Ma
     assert 'opsspine_ingest_unusual_total{what="unknown_type"} 1.0' in client.get("/api/metrics").text
 
 
+def test_a_vendors_log_is_taken_by_its_format(
+    client: httpx.Client, key: Key, clock: ManualClock, database: Database
+) -> None:
+    at = int(clock.now().timestamp() * 1000)
+    rows = [
+        {"id": "k1", "time": at, "type": "LOGIN_ERROR", "userId": "u1", "ipAddress": "203.0.113.9"},
+        {"id": "k2", "time": at, "type": "CLIENT_INFO"},
+        {"id": "k3", "time": "?", "type": "LOGIN"},
+    ]
+    headers = {**key(), "Idempotency-Key": "once"}
+    answer = client.post(f"{URL}?format=keycloak", json=rows, headers=headers)
+    assert answer.json() == {
+        "accepted": 1,
+        "duplicate": 0,
+        "rejected": [{"index": 2, "reason": "bad_time", "detail": answer.json()["rejected"][0]["detail"]}],
+        "skipped": 1,
+    }
+    assert client.post(f"{URL}?format=keycloak", json=rows, headers=headers).json() == answer.json()
+    assert client.post(f"{URL}?format=okta", json=rows, headers=headers).status_code == 422
+    assert _stored(database) == [("acme", "keycloak:k1")]
+
+
+def test_an_unknown_format_is_refused(client: httpx.Client, key: Key) -> None:
+    answer = client.post(f"{URL}?format=splunk", json=[], headers=key())
+    assert answer.status_code == 400
+    assert "keycloak" in answer.json()["detail"]
+
+
 def test_another_tenants_name_in_the_body_is_refused_and_audited(
     client: httpx.Client, key: Key, clock: ManualClock, database: Database
 ) -> None:
