@@ -22,7 +22,7 @@ def test_s35_an_end_missed_is_made_up_for_and_its_lateness_recorded(ledger) -> N
     (entry,) = ledger.audited("rollback.executed")
     assert entry["detail"]["late_seconds"] == 720
     (told,) = ledger.rows("select summary from incident_timeline where kind = 'mitigation.reverted'")
-    assert "720 s late" in told.summary
+    assert "12 min late" in told.summary
     assert ledger.tend() == []
 
 
