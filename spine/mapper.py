@@ -21,7 +21,6 @@ Record = Mapping[str, Any]
 RawEvent = dict[str, Any]
 _MILLISECONDS = 1_000
 _DECIMALS = 6
-_ALPHA_2 = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +126,6 @@ def own_id(vendor: str, given: str | None, record: Record) -> str:
     if given is None:
         given = str(derive(vendor, NO_TENANT, json.dumps(record, sort_keys=True, default=str)))
     return f"{vendor}:{given}"
-
-
-def country(value: object) -> str | None:
-    """ISO 3166 alpha-2 as it is; a country's name says nothing we could compare."""
-    return value.upper() if isinstance(value, str) and len(value) == _ALPHA_2 and value.isalpha() else None
 
 
 def raw_event(kind: EventType, *, address: object = None, attributes: Record, **fields: Any) -> RawEvent:

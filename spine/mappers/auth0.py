@@ -6,8 +6,9 @@ Source: auth0/auth0-log-schemas (`schemas/log-types/<type>.schema.json`) and Aut
 from collections.abc import Iterable
 from typing import Any
 
+from spine.country import country_code
 from spine.event_type import EventType as T
-from spine.mapper import Mapper, RawEvent, Record, at, country, domain, first, moment, need, own_id, raw_event, text
+from spine.mapper import Mapper, RawEvent, Record, at, domain, first, moment, need, own_id, raw_event, text
 
 _Types = dict[str, tuple[T, dict[str, Any]]]
 _LOGIN: _Types = {
@@ -114,7 +115,7 @@ def events(record: Record) -> list[RawEvent]:
             user_id=text(record, "user_id", "details.request.auth.user.user_id", "user_name"),
             provider=text(record, "connection", "strategy"),
             address=first(record, "ip", "details.request.ip"),
-            country=country(at(record, "location_info.country_code")),
+            country=country_code(at(record, "location_info.country_code")),
             user_agent=text(record, "user_agent"),
             session_id=text(record, "details.session_id"),
             attributes=_attributes(record, code) | known,

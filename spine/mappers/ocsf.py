@@ -5,9 +5,10 @@ Source: ocsf/ocsf-schema (`events/iam/authentication.json`, `objects/auth_factor
 
 from typing import Any
 
+from spine.country import country_code
 from spine.event_check import EventRefused, Reason
 from spine.event_type import EventType as T
-from spine.mapper import Mapper, RawEvent, Record, at, country, first, moment, need, own_id, raw_event, text
+from spine.mapper import Mapper, RawEvent, Record, at, first, moment, need, own_id, raw_event, text
 
 _CLASS = 3002
 _ADMIN_USER = 2
@@ -58,7 +59,7 @@ def events(record: Record) -> list[RawEvent]:
             user_id=need(record, "user.uid", "user.name", "user.email_addr"),
             provider=_provider(record),
             address=first(record, "src_endpoint.ip", "src_endpoint.hostname", "src_endpoint.name"),
-            country=country(at(record, "src_endpoint.location.country")),
+            country=country_code(at(record, "src_endpoint.location.country")),
             user_agent=text(record, "http_request.user_agent"),
             session_id=text(record, "session.uid"),
             attributes=_attributes(record, detail) | known,

@@ -9,8 +9,9 @@ Source: Okta developer docs, "System Log API" (LogEvent object) and "Event Types
 from collections.abc import Iterable
 from typing import Any
 
+from spine.country import country_code
 from spine.event_type import EventType as T
-from spine.mapper import Mapper, RawEvent, Record, at, country, declared, first, moment, need, own_id, raw_event, text
+from spine.mapper import Mapper, RawEvent, Record, at, declared, first, moment, need, own_id, raw_event, text
 
 _Outcome = tuple[T | None, T | None, dict[str, Any]]
 """(when it went well, when it did not, what is known by the type alone)"""
@@ -128,7 +129,7 @@ def events(record: Record) -> list[RawEvent]:
             user_id=_user(record, kind),
             provider=_provider(record) if kind in _FEDERATION else "okta",
             address=first(record, "client.ipAddress"),
-            country=country(at(record, "client.geographicalContext.country")),
+            country=country_code(at(record, "client.geographicalContext.country")),
             user_agent=text(record, "client.userAgent.rawUserAgent"),
             session_id=text(record, "authenticationContext.externalSessionId"),
             attributes=_attributes(record, kind, factor) | known,

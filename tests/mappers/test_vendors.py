@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spine import country
 from spine.attribute import ATTRIBUTES
+from spine.country import country_code
 from spine.event import Event, EventLimits, Rejection, parse_event
 from spine.event_type import EventType
 from spine.ids import TenantId
@@ -104,9 +106,29 @@ def test_a_failed_login_is_told_whole_by_every_vendor() -> None:
         ("ocsf:m-1", "u-1", "saml"),
     ]
     assert [s.get("session_id") for s in (auth0_says, okta_says, ocsf_says)] == ["s-1", "102NLnaOeSGS5Ogg", "s-1"]
-    assert (okta_says["asn"], okta_says["latitude"], okta_says["country_name"]) == (64500, 54.3, "Germany")
+    assert (okta_says["asn"], okta_says["latitude"], okta_says["country"]) == (64500, 54.3, "DE")
     assert (ocsf_says["country"], ocsf_says["latitude"], ocsf_says["longitude"]) == ("DE", 54.3, 10.1)
     assert (ocsf_says["factor"], ocsf_says["mfa_used"], ocsf_says["is_admin"]) == ("push", True, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("de", "DE"), ("Germany", "DE"), ("United States", "US"), ("C\u00f4te d\u2019Ivoire", "CI"),
+        ("Cote d'Ivoire", "CI"),
+        ("South Korea", "KR"), ("Korea, Republic of", None), ("T\u00fcrkiye", "TR"), ("St. Lucia", "LC"),
+        ("Bosnia & Herzegovina", "BA"), ("The Netherlands", "NL"), ("Niger", "NE"), ("Nigeria", "NG"), ("ZZ", None),
+        ("", None), (7, None), (None, None),
+    ],
+)  # fmt: skip
+def test_countries_are_known_by_code_and_by_name(given: object, code: str | None) -> None:
+    assert country_code(given) == code
+
+
+def test_no_two_countries_have_one_name() -> None:
+    names = [name for entry in country._NAMES.split(";") for name in entry.strip().split(" ", 1)[1].split("|")]
+    assert len({country._folded(name) for name in names}) == len(names)
+    assert len(country._CODES) == 249
 
 
 def but(record: dict[str, Any], **changes: Any) -> dict[str, Any]:
