@@ -1,15 +1,14 @@
 """clock_skew: do our clock, the database's and the identity providers' agree?"""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State
 from spine.errors import Refused, Transient
 from tasks.diagnostics import Diagnostic, Ports
+from tasks.diagnostics.probe.events import read
 from tasks.diagnostics.probe.failure import failed
 from tasks.diagnostics.probe.guard import Response
 from tasks.diagnostics.probe.oidc import discovery, providers
@@ -17,7 +16,7 @@ from tasks.diagnostics.probe.oidc import discovery, providers
 
 async def run(question: Question, ports: Ports) -> Answer:
     """Ask PostgreSQL for its time, and each provider's web server for its `Date`."""
-    checks, receipts = [await asyncio.to_thread(_database, ports)], []
+    checks, receipts = [await _database(question, ports)], []
     try:
         asked = providers(question, ports.settings.probe)
     except Refused as error:
@@ -34,14 +33,12 @@ async def run(question: Question, ports: Ports) -> Answer:
     return Answer(SPEC.key, tuple(checks), tuple(receipts))
 
 
-def _database(ports: Ports) -> Check:
+async def _database(question: Question, ports: Ports) -> Check:
     before = ports.clock.now()
     try:
-        with ports.database.system() as connection:
-            theirs: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
-    except SQLAlchemyError as error:
-        because = f"the database did not tell its time ({type(error).__name__}); see `opsspine status`"
-        return Check("clock.database", State.UNKNOWN, because)
+        theirs = await read(ports, question, lambda c: c.execute(text("select clock_timestamp()")).scalar_one())
+    except Transient as error:
+        return failed("clock.database", error)
     return _judged("clock.database", theirs, before, ports, uncertain=0)
 
 
