@@ -1,4 +1,4 @@
-"""What may stand in an event's `attributes`: each name once, with its type, values, meaning and reader.
+"""An event's fields, and what may stand in its `attributes`: each name once, with type, meaning and reader.
 
 Nothing here refuses an event. A declared attribute of another type or with an unknown value is kept and
 counted (`problem`), a name that is not declared is kept as it is. No name may look like a secret's
@@ -94,6 +94,23 @@ def _a(name: str, type: ValueType, meaning: str, read_by: Mapping[IncidentKind, 
 
 
 TEXT, TEXTS, WHOLE, NUMBER, FLAG = ValueType
+ALL = tuple(IncidentKind)
+
+_FIELDS = (
+    _a("user_id", TEXT, "whose event it is: a stable id, not a name that may change", _all(ALL, "distinct users")),
+    _a("provider", TEXT, "the way in (password, google …); of mail the service that delivers it",
+       {OAUTH: "errors by provider", **_all(MAIL, "delivery by provider")}),
+    _a("ip", TEXT, "the user's address, not a proxy's",
+       {LOGINS: "addresses and networks", SESSIONS: "travel, change of address", ADMIN: "a new address",
+        RESETS: "users per address", JWT: "fuzzing from few addresses"}),
+    _a("country", TEXT, "where the address is, ISO 3166 alpha-2",
+       {LOGINS: "countries of an attack", SESSIONS: "travel, a new country", ADMIN: "travel, a new country"}),
+    _a("user_agent", TEXT, "cut at 512 characters",
+       {LOGINS: "agents of an attack", SESSIONS: "change of agent, automation", ADMIN: "a new device"}),
+    _a("session_id", TEXT, "the session, never the secret that opens it",
+       {SESSIONS: "one session, two users", ADMIN: "which session acts"}),
+    _a("resource_tenant_id", TEXT, "whose data was touched", {LEAK: "actor's tenant against the resource's"}),
+)  # fmt: skip
 _SECONDS: dict[str, Any] = {"unit": "seconds", "bounds": (0, float("inf"))}
 
 _DECLARED = (
@@ -192,5 +209,7 @@ _DECLARED = (
     _a("role", TEXT, "which role", {ADMIN: "privilege diff"}),
 )  # fmt: skip
 
+FIELDS: Mapping[str, Attribute] = MappingProxyType({field.name: field for field in _FIELDS})
+"""The fields of an event that say something about it; `spine.event_check` says what is refused."""
 ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType({attribute.name: attribute for attribute in _DECLARED})
 """Every declared attribute by its name."""

@@ -1,17 +1,17 @@
 """The page of events: every type, what stands against it, and every attribute, from the declarations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from deployments.docs.markdown import page as whole_page
 from deployments.docs.markdown import table
-from spine.attribute import ATTRIBUTES, Attribute
+from spine.attribute import ATTRIBUTES, FIELDS, Attribute
 from spine.incident import IncidentKind
 from spine.mappers import mappers
 from spine.vocabulary import TOLD_NAMES, UNKNOWN_TYPE, VOCABULARY
 
-_INTRODUCTION = f"""An event has the fields `id`, `type`, `occurred_at`, `tenant_id`, `user_id`, `provider`, `ip`,
-`country`, `user_agent`, `session_id`, `resource_tenant_id`; everything else is one of its `attributes`. Send successes
-as well as failures: most detectors test a ratio.
+_INTRODUCTION = f"""An event has `id` (your own: sending it twice counts once), `type`, `occurred_at` (ISO 8601 with a
+zone, or Unix seconds; without it now), the fields below, and `attributes`; a name that is no field is an attribute.
+Send successes as well as failures: most detectors test a ratio.
 
 Nothing good is lost. A type that is not in this list is stored as `other` with its name in `original_type`. A declared
 attribute of another type or with an unknown value is stored as it came, and so is an attribute that is not declared
@@ -26,14 +26,18 @@ that cannot be understood is refused with the reason. `sshd` reads a syslog file
 
 
 def page() -> str:
-    """Every type by the incident that reads it, then every attribute."""
+    """The fields, every type by the incident that reads it, every attribute, and the logs that are read."""
     kinds = [(f"## {kind.value}", _types(kind)) for kind in IncidentKind]
     rest = table(["type", "meaning"], [(f"`{t.value}`", e.meaning) for t, e in VOCABULARY.items() if not e.kinds])
-    logs = ("## Logs of other systems", _LOGS, _mappers())
-    return whole_page(
-        "Events", "`spine/vocabulary.py` and `spine/attribute.py`", _INTRODUCTION,
-        *(part for parts in kinds for part in parts), "## Everything else", rest, "## Attributes", _attributes(), *logs,
-    )  # fmt: skip
+    sections = [
+        ("## Fields", _declared(FIELDS)),
+        *kinds,
+        ("## Everything else", rest),
+        ("## Attributes", _declared(ATTRIBUTES)),
+        ("## Logs of other systems", _LOGS, _mappers()),
+    ]
+    parts = (part for section in sections for part in section)
+    return whole_page("Events", "`spine/vocabulary.py` and `spine/attribute.py`", _INTRODUCTION, *parts)
 
 
 def _types(kind: IncidentKind) -> str:
@@ -50,9 +54,9 @@ def _types(kind: IncidentKind) -> str:
     return table(["type", "meaning", "against", "attributes"], rows)
 
 
-def _attributes() -> str:
-    rows = [(f"`{a.name}`", _values(a), a.meaning, _readers(a)) for a in ATTRIBUTES.values()]
-    return table(["attribute", "values", "meaning", "read by"], rows)
+def _declared(attributes: Mapping[str, Attribute]) -> str:
+    rows = [(f"`{a.name}`", _values(a), a.meaning, _readers(a)) for a in attributes.values()]
+    return table(["name", "values", "meaning", "read by"], rows)
 
 
 def _mappers() -> str:
@@ -75,4 +79,6 @@ def _values(attribute: Attribute) -> str:
 
 
 def _readers(attribute: Attribute) -> str:
+    if len(attribute.read_by) == len(IncidentKind):
+        return "all: " + ", ".join(sorted(set(attribute.read_by.values())))
     return "; ".join(f"{kind.value}: {signal}" for kind, signal in attribute.read_by.items())

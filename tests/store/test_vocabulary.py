@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from spine.attribute import ATTRIBUTES, Problem, ValueType
-from spine.event import parse_event
+from spine.attribute import ATTRIBUTES, FIELDS, Problem, ValueType
+from spine.event import Event, parse_event
+from spine.event_check import OWN_FIELDS
 from spine.event_type import EventType
 from spine.ids import TenantId
 from spine.incident import IncidentKind
@@ -47,6 +48,12 @@ def test_an_attribute_is_declared_once_and_belongs_to_a_type_its_reader_reads() 
     for attribute in ATTRIBUTES.values():
         readers = {k for entry in VOCABULARY.values() if attribute.name in entry.attributes for k in entry.kinds}
         assert set(attribute.read_by) <= readers, attribute.name
+
+
+def test_every_field_that_says_something_is_declared_and_is_no_attribute() -> None:
+    bookkeeping = {"id", "type", "occurred_at", "tenant_id", "attributes", "synthetic", "drill_id"}
+    assert set(FIELDS) == set(Event.model_fields) - bookkeeping
+    assert not set(ATTRIBUTES) & OWN_FIELDS
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES.values(), ids=ATTRIBUTES)
