@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spine.attribute import ATTRIBUTES
-from spine.event_check import EventRefused, Reason, Rejection
+from spine.event_check import EventRefused, Reason, Rejection, clean
 from spine.event_type import EventType
 from spine.ids import NO_TENANT, derive
 
@@ -21,6 +21,7 @@ Record = Mapping[str, Any]
 RawEvent = dict[str, Any]
 _MILLISECONDS = 1_000
 _DECIMALS = 6
+_LABEL_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,13 @@ def _one(mapper: Mapper, record: object) -> Iterator[RawEvent | Rejection | str]
     except EventRefused as refusal:
         yield refusal.rejection
         return
+    except RecursionError:
+        yield Rejection(Reason.MALFORMED, "the record is nested too deeply")
+        return
     if found:
         yield from found
     else:
-        yield mapper.label(record)[:100]
+        yield clean(mapper.label(record))[:_LABEL_CHARACTERS]
 
 
 def at(record: object, path: str) -> Any:

@@ -324,6 +324,28 @@ def test_what_cannot_be_understood_is_refused_with_its_reason(format: str, recor
     assert found.reason.value == reason
 
 
+def test_control_characters_and_half_characters_reach_neither_events_nor_counters() -> None:
+    broken = json.loads('"x\\ud800\\u0007"')
+    assert list(map_document(mappers()["keycloak"], but(KEYCLOAK, type=broken))) == ["x"]
+    assert (
+        told("keycloak", but(KEYCLOAK, userId=broken, error=broken)).items()
+        >= {"user_id": "x", "error_code": "x?"}.items()
+    )
+    (raw,) = map_document(mappers()["keycloak"], but(KEYCLOAK, id=broken))
+    assert isinstance(raw, dict)
+    refused = parse_event(raw, now=NOW, tenant=TenantId("acme"), limits=EVER)
+    assert isinstance(refused, Rejection)
+    assert refused.reason.value == "malformed"
+
+
+def test_a_record_that_is_nested_too_deeply_is_refused() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"d": deep}
+    (found,) = map_document(mappers()["keycloak"], but(KEYCLOAK_ADMIN, details=deep))
+    assert isinstance(found, Rejection)
+
+
 @pytest.mark.parametrize(
     ("format", "envelope"),
     [
