@@ -28,6 +28,7 @@ from spine.settings import Settings
 from store.embedded import EmbeddedPostgres
 from store.engine import Database
 from store.migrate import migrate
+from store.secrets import Vault, first_key
 from tasks.notifiers import checked
 
 _READY_SECONDS = 120
@@ -101,6 +102,7 @@ class Supervisor:
             child("prefect", "prefect", "server", "start")
         database = Database(ours)
         migrate(database)
+        self._key(database)
         database.close()
         # On SIGTERM the runner cancels its runs, and a cancelled run means that a person said stop. The ledger
         # needs no goodbye: what was under way goes on at the next start.
@@ -112,6 +114,14 @@ class Supervisor:
             self._await(client, f"{self.settings.gateway.url}/readyz")
         self._await_file(self.settings.data_dir / READY_FILE)
         self._write_state(ours)
+
+    def _key(self, database: Database) -> None:
+        with database.system() as connection:
+            first_key(connection, self.settings)
+        try:
+            Vault.of(self.settings)
+        except Broken as error:  # it detects and tells all the same; only nobody can decide by a second factor
+            print(f"warning: {error}", file=sys.stderr, flush=True)
 
     def _await(self, client: httpx.Client, url: str) -> None:
         self._until(lambda: _answers(client, url), f"{url} did not answer")

@@ -73,6 +73,13 @@ def head(connection: Connection, tenant: TenantId) -> Head | None:
     return Head(tenant, row.seq, bytes(row.hash)) if row else None
 
 
+def hash_at(connection: Connection, tenant: TenantId, seq: int) -> bytes | None:
+    """The stored hash of one entry; None when there is no such entry."""
+    query = text("select hash from audit_entries where tenant_id = :t and seq = :s")
+    found = connection.execute(query, {"t": tenant, "s": seq}).scalars().all()
+    return bytes(found[0]) if len(found) == 1 else None
+
+
 def links(connection: Connection, tenant: TenantId) -> Iterator[Link]:
     """The stored chain of a tenant, in order, page by page.
 

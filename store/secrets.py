@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Connection, text
 
 from spine.errors import Broken
 from spine.settings import Settings
@@ -71,6 +72,16 @@ class Vault:
         """The Ed25519 key that signs audit checkpoints, derived from the vault's key."""
         derived = HKDF(SHA256(), length=32, salt=None, info=b"opsspine audit checkpoint v1").derive(self._key)
         return Ed25519PrivateKey.from_private_bytes(derived)
+
+
+def first_key(connection: Connection, settings: Settings) -> None:
+    """Make the key of a new installation, as the system role.
+
+    Where second factors are sealed already a missing key is a lost one, and a new one would only hide that.
+    """
+    sealed = text("select exists(select from people where totp_secret is not null)")
+    if not connection.execute(sealed).scalar_one():
+        Vault.of(settings, create=True)
 
 
 def _bound(context: str) -> bytes:

@@ -75,7 +75,9 @@ async def reconcile_once(
         live = incidents.list_live(connection)
     for incident in live:
         await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
-    done.signed = await _tried(done, asyncio.to_thread(checkpoint_when_due, database, settings, now)) or 0
+    if signed := await _tried(done, asyncio.to_thread(checkpoint_when_due, database, settings, now)):
+        done.signed = signed.heads
+        done.problems += signed.problems
     if _relay_silent(database, now):
         done.delivered = await _tried(done, asyncio.to_thread(drain, database, settings, SystemClock())) or 0
     with database.system() as connection:

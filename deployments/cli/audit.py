@@ -12,7 +12,7 @@ import typer
 from deployments.cli.context import database, settings
 from deployments.cli.operator import operator
 from spine.audit import AuditAction, BadEntry, Head, Link, verify_chain
-from spine.checkpoint import public_key, public_text, read, signed
+from spine.checkpoint import Checkpoint, public_key, public_text, read, signed
 from spine.errors import Refused
 from spine.ids import TenantId, tenant_id
 from spine.settings import Settings
@@ -46,18 +46,19 @@ def verify(
     current = settings()
     note = checkpoint or (_note_of(file) if file else checkpoints_file(current))
     known = _known(current, note, key, checkpoint)
+    heads = [one.head for one in known]
     if file:
-        results = _verify_file(file, only, known)
+        results = _verify_file(file, only, heads)
     else:
         opened = database(current)
         with opened.system() as connection:
-            results = audit.verify_all(connection, only, known)
+            results = audit.verify_all(connection, only, heads)
         opened.close()
     for bad in filter(None, results.values()):
         typer.echo(f"audit verify: BAD: {bad}", err=True)
     if any(results.values()):
         raise typer.Exit(1)
-    end = f"{len(known)} checkpoints agree, {_latest(note)}" if known else "no checkpoint to hold the end against"
+    end = f"{len(known)} checkpoints agree, {_latest(known)}" if known else "no checkpoint to hold the end against"
     typer.echo(f"audit verify: ok ({len(results)} chains, {end})")
 
 
@@ -65,11 +66,11 @@ def export(out: Annotated[Path, typer.Option(help="The file to write.")], tenant
     """Write the trail as NDJSON of CloudEvents, and beside it `<file>.note`: its heads, signed."""
     current = settings()
     opened = database(current)
-    count, heads = 0, []
+    count, now, heads = 0, datetime.now(UTC), []
     with opened.system() as connection:
         for name in [tenant_id(tenant)] if tenant else audit.tenants(connection):
             audit.append(
-                connection, name, AuditAction.RUNBOOK_RUN, actor=operator(), at=datetime.now(UTC),
+                connection, name, AuditAction.RUNBOOK_RUN, actor=operator(), at=now,
                 subject="audit", outcome="exported",
             )  # fmt: skip
             heads.append(audit.head(connection, name))
@@ -77,30 +78,33 @@ def export(out: Annotated[Path, typer.Option(help="The file to write.")], tenant
             for head in filter(None, heads):
                 count += audit.export(connection, head.tenant_id, file)
     opened.close()
-    _note_of(out).write_text(
-        signed(filter(None, heads), Vault.of(current, create=True).signing_key()), encoding="utf-8"
-    )
+    notes = signed((Checkpoint(head, now) for head in filter(None, heads)), Vault.of(current).signing_key())
+    _note_of(out).write_text(notes, encoding="utf-8")
     typer.echo(f"{count} entries of {len(heads)} tenants in {out}, their heads in {_note_of(out)}")
 
 
 def checkpoint(
-    out: Annotated[Path | None, typer.Option(help="The file to append to; default: in the data folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to keep up to date; default: in the data folder.")] = None,
 ) -> None:
     """Sign where every chain stands, now rather than at the next hour. Copies off this machine show a cut-off end."""
     current = settings()
     opened = database(current)
-    count = sign_heads(opened, current, datetime.now(UTC), file=out)
+    done = sign_heads(opened, current, datetime.now(UTC), file=out)
     opened.close()
-    typer.echo(f"{count} heads signed in {out or checkpoints_file(current)}")
+    typer.echo(f"{done.heads} heads signed in {out or checkpoints_file(current)}")
+    for problem in done.problems:
+        typer.echo(f"audit checkpoint: BAD: {problem}", err=True)
+    if done.problems:
+        raise typer.Exit(1)
 
 
 def key() -> None:
     """Print the public key that checkpoints are verified with, for a machine that is not this one."""
-    typer.echo(public_text(Vault.of(settings(), create=True).signing_key().public_key()))
+    typer.echo(public_text(Vault.of(settings()).signing_key().public_key()))
 
 
-def _known(current: Settings, file: Path, key: str | None, asked: Path | None) -> list[Head]:
-    """The signed heads of `file`; none when nobody asked for it and it is not there."""
+def _known(current: Settings, file: Path, key: str | None, asked: Path | None) -> list[Checkpoint]:
+    """The checkpoints of `file`; none when nobody asked for it and it is not there."""
     if not file.exists():
         if asked:
             raise Refused("checkpoint.missing", f"There is no file {asked}. Make one with `opsspine audit checkpoint`.")
@@ -109,9 +113,8 @@ def _known(current: Settings, file: Path, key: str | None, asked: Path | None) -
     return read(file.read_text(encoding="utf-8"), verifier)
 
 
-def _latest(note: Path) -> str:
-    written = datetime.fromtimestamp(note.stat().st_mtime, UTC)
-    return f"the latest of {written:%Y-%m-%d %H:%M} UTC"
+def _latest(known: list[Checkpoint]) -> str:
+    return f"the latest of {max(one.at for one in known):%Y-%m-%d %H:%M} UTC"
 
 
 def _note_of(file: Path) -> Path:

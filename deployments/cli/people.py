@@ -17,7 +17,7 @@ from spine.ids import NO_TENANT, tenant_id
 from spine.person import EVERY_TENANT, Person, PersonRef, Role
 from spine.totp import enrolment_uri
 from store import audit, people
-from store.secrets import Vault
+from store.secrets import Vault, first_key
 from store.stepup import StepUp, step_up
 
 _Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
@@ -52,9 +52,10 @@ def add(
     current, now = settings(), datetime.now(UTC)
     opened = database(current)
     with opened.system() as connection:
+        first_key(connection, current)
         person, secret = people.add(
             connection, email, name or email, [(where, one) for one in role],
-            vault=Vault.of(current, create=True), actor=operator(), now=now,
+            vault=Vault.of(current), actor=operator(), now=now,
         )  # fmt: skip
         if slack:
             people.link(connection, email, _account(slack), actor=operator(), now=now)
