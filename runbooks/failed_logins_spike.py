@@ -264,7 +264,6 @@ RUNBOOK = Runbook(
             mitigation="limits per address hold for every address; new findings join the incident",
         ),
     ),
-    rollback_trigger="legitimate success falls by 5 percentage points, or known people give up at the captcha",
     messages=Messages(
         admin=tell_admins,
         user="Extra checks at sign-in; your password still works.",

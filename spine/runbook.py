@@ -7,6 +7,7 @@ from spine.case import Case, Diagnosis, Proposal
 from spine.incident import Incident, IncidentKind
 from spine.plan import Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.settings.respond import VerifySettings
+from spine.verdict import stop_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,13 @@ class Runbook:
     propose: Callable[[Case, Diagnosis], Sequence[Proposal]]
     criteria: Callable[[Case, Diagnosis, VerifySettings], VerifyCriteria]
     risks: tuple[RiskNote, ...]
-    rollback_trigger: str
     messages: Messages
     examples: tuple[Example, ...]
+
+    def rolls_back_when(self, settings: VerifySettings) -> str:
+        """What is called harm under these settings, told of the first example it acts on."""
+        case = next(example.case() for example in self.examples if example.acts)
+        return stop_condition(self.criteria(case, self.diagnose(case), settings))
 
     @property
     def steps(self) -> tuple[Callable[..., object], ...]:

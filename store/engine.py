@@ -1,5 +1,6 @@
 """The way into PostgreSQL: one transaction at a time, as one tenant or as the system."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,13 @@ from spine.ids import TenantId
 
 APP_ROLE = "opsspine_app"
 SYSTEM_ROLE = "opsspine_system"
+_TOLD = "opsspine.told"
+_log = logging.getLogger("opsspine.incident")
+
+
+def log_when_committed(connection: Connection, line: str) -> None:
+    """Log `line` once this transaction is committed; what is rolled back is not told."""
+    connection.info.setdefault(_TOLD, []).append(line)
 
 
 def driver_url(url: str) -> str:
@@ -41,7 +49,7 @@ class Database:
     @contextmanager
     def tenant(self, tenant_id: TenantId) -> Iterator[Connection]:
         """A transaction that can see and touch rows of `tenant_id` only."""
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 text(f"select set_config('role', '{APP_ROLE}', true), set_config('app.tenant_id', :t, true)"),
                 {"t": tenant_id},
@@ -51,15 +59,24 @@ class Database:
     @contextmanager
     def system(self) -> Iterator[Connection]:
         """A transaction across tenants: flows, detection and the relay, never a request of a tenant."""
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(text(f"select set_config('role', '{SYSTEM_ROLE}', true)"))
             yield connection
 
     @contextmanager
     def owner(self) -> Iterator[Connection]:
         """A transaction as the owner of the schema: migrations, partitions, retention."""
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            connection.info.pop(_TOLD, None)  # left behind by a transaction that was rolled back
+            yield connection
+            told = connection.info.pop(_TOLD, [])
+        for line in told:
+            _log.info("%s", line)
 
     def close(self) -> None:
         """Give all connections back."""

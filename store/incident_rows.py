@@ -2,7 +2,6 @@
 # ruff: noqa: S608 - only this module's own constants are put into its SQL
 
 import json
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,10 @@ from spine.detect.episode import Cause
 from spine.errors import Refused
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident, IncidentKind, IncidentStatus, check_transition
+from spine.plain import clean
 from spine.severity import Severity
+from store.engine import log_when_committed
 
-_log = logging.getLogger("opsspine.incident")
 _COLUMNS = (
     "id, tenant_id, kind, subject, status, severity, title, first_event_at, opened_at, last_finding_at, "
     "acknowledged_at, mitigated_at, resolved_at, verify_after, reopens, suppressed_by, flow_run_id, fence, "
@@ -142,7 +142,7 @@ def append_timeline(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one line of the incident's story; the log of the run, or process, that writes it tells it, too."""
-    _log.info("%s: %s", kind, summary)
+    log_when_committed(connection, clean(f"{kind}: {summary}"))
     connection.execute(
         text(
             "insert into incident_timeline(tenant_id, incident_id, at, kind, actor, summary, detail)"

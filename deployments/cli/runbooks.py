@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
+from deployments.cli.context import settings
 from deployments.cli.screen import console
 from spine.errors import Refused
 from spine.incident import IncidentKind
@@ -44,7 +45,7 @@ def show_runbook(kind: str) -> None:
     out.print(_ladder(book))
     for function in book.steps:
         out.print(f"{function.__name__}: {(function.__doc__ or '').strip().splitlines()[0]}", markup=False)
-    out.print(f"rolls back when: {book.rollback_trigger}", markup=False)
+    out.print(f"rolls back, in the first example, when {book.rolls_back_when(settings().verify)}", markup=False)
     out.print(f"hears of it: {book.messages.audience}", markup=False)
     for example in book.examples:
         out.print(f"example ({'acts' if example.acts else 'stays silent'}): {example.name}", markup=False)
