@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from spine.clock import aware
 from spine.ids import TenantId
+from spine.incident import IncidentKind
 
 Value = str | int | float | bool | None | tuple[str, ...]
 """What a check may have seen: plain, and ready for JSON."""
@@ -74,6 +75,8 @@ class Question:
     """Key ids each verifier said it has, by the verifier's name."""
     redirect_uris: frozenset[str] = frozenset()
     """Redirect URIs the application was seen to send."""
+    redirect_hashes: frozenset[str] = frozenset()
+    """SHA-256 (hex) of such URIs, where events bear no more (`redirect_hash`)."""
 
     def __post_init__(self) -> None:
         """Refuses a window that cannot be."""
@@ -110,8 +113,8 @@ class DiagnosticSpec:
     key: str
     """Stable, and the name of its file."""
     title: str
-    serves: tuple[str, ...]
-    """The runbooks it helps, by their sections in RUNBOOKS, for instance "2.4"."""
+    serves: tuple[IncidentKind, ...]
+    """The kinds of incident whose runbook asks it. Source: RUNBOOKS 2, the Diagnose lines."""
 
 
 def pseudonym(identifier: str) -> str:

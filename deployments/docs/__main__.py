@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.docs import action, command, event, runbook, setting
+from deployments.docs import action, command, diagnostic, event, runbook, setting
 from deployments.docs.rule import broken_rules
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": command.page,
     "runbooks.md": runbook.page,
     "actions.md": action.page,
+    "diagnostics.md": diagnostic.page,
 }
 
 

@@ -78,6 +78,8 @@ class ProbeSettings(BaseModel):
     """Certificates (PEM) trusted beside the system's."""
     timeout_seconds: float = Field(default=5, gt=0, le=5)
     """For one probe from the first look-up to the last byte. Source: RUNBOOKS 0."""
+    total_seconds: float = Field(default=30, gt=0, le=60)
+    """For one diagnostic with all its probes; what has not answered by then is unknown. Judgement."""
     max_body_bytes: int = Field(default=1024 * 1024, gt=0, le=1024 * 1024)
     """A longer answer is refused. Source: RUNBOOKS 0."""
     certificate_days: float = Field(default=14, gt=0)

@@ -3,6 +3,7 @@
 A diagnostic never changes what it looks at. What it could not see is UNKNOWN, with the reason.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
@@ -59,6 +60,10 @@ async def ask(key: str, question: Question, ports: Ports) -> Answer:
     if one is None:
         raise Refused("diagnostic.unknown", f"there is no diagnostic {key!r}; there are {', '.join(diagnostics())}")
     try:
-        return await one.run(question, ports)
+        async with asyncio.timeout(ports.settings.probe.total_seconds):
+            return await one.run(question, ports)
+    except TimeoutError:
+        because = f"it took longer than {ports.settings.probe.total_seconds:g} s in all; ask again, or raise the limit"
+        return Answer(key, (Check(key, State.UNKNOWN, because),))
     except (Refused, Transient) as error:
         return Answer(key, (Check(key, State.UNKNOWN, str(error)),))

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.events import read
 from tasks.diagnostics.probe.failure import failed
@@ -66,5 +67,13 @@ def _judged(name: str, theirs: datetime, before: datetime, ports: Ports, *, unce
     return Check(name, State.OK, f"its clock agrees with ours within {skew:g} s", seen)
 
 
-SPEC = DiagnosticSpec(key="clock_skew", title="Clocks of database and identity providers", serves=("2.2", "2.3", "2.4"))
+SPEC = DiagnosticSpec(
+    key="clock_skew",
+    title="Clocks of database and identity providers",
+    serves=(
+        IncidentKind.PASSWORD_RESET_FAILURES,
+        IncidentKind.OAUTH_CALLBACK_ERRORS,
+        IncidentKind.JWT_VALIDATION_ERRORS,
+    ),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

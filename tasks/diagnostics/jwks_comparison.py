@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.settings.probe import OidcSettings
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.failure import failed
@@ -145,5 +146,9 @@ def _freshness(look: _Look, name: str, response: Response) -> None:
     look.add(f"{name}.freshness", state, because, age_seconds=old, max_age_seconds=most)
 
 
-SPEC = DiagnosticSpec(key="jwks_comparison", title="Signing keys at the origin and at verifiers", serves=("2.3", "2.4"))
+SPEC = DiagnosticSpec(
+    key="jwks_comparison",
+    title="Signing keys at the origin and at verifiers",
+    serves=(IncidentKind.OAUTH_CALLBACK_ERRORS, IncidentKind.JWT_VALIDATION_ERRORS),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

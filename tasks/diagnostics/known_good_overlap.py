@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from spine.decision.blast import ATTEMPTS, SUCCEEDED
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State, Value
+from spine.incident import IncidentKind
 from store.diagnosis import reach
 from store.events import recent_logins
 from store.known import known_before
@@ -78,5 +79,9 @@ def _failures(seen: _Seen, missing: str) -> Check:
     return Check("failures", State.OK, f"{share:.0%} of the failures are known people at home", told)
 
 
-SPEC = DiagnosticSpec(key="known_good_overlap", title="Overlap of suspects with people we know", serves=("2.1",))
+SPEC = DiagnosticSpec(
+    key="known_good_overlap",
+    title="Overlap of suspects with people we know",
+    serves=(IncidentKind.FAILED_LOGINS_SPIKE,),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State, Value
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.probe import host_name
 from spine.settings.probe import MailSettings
 from tasks.diagnostics import Diagnostic, Ports
@@ -150,5 +151,9 @@ def _tags(record: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, sign, value in pairs if sign}
 
 
-SPEC = DiagnosticSpec(key="mail_dns", title="MX, SPF, DKIM and DMARC of the mail domain", serves=("2.2", "2.8"))
+SPEC = DiagnosticSpec(
+    key="mail_dns",
+    title="MX, SPF, DKIM and DMARC of the mail domain",
+    serves=(IncidentKind.PASSWORD_RESET_FAILURES, IncidentKind.EMAIL_VERIFICATION_FAILURES),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

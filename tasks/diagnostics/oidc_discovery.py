@@ -5,6 +5,7 @@ from typing import Any
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.settings.probe import OidcSettings
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.failure import failed
@@ -73,6 +74,8 @@ def _endpoints(name: str, provider: OidcSettings, document: dict[str, Any]) -> C
 
 
 SPEC = DiagnosticSpec(
-    key="oidc_discovery", title="Discovery document of the identity providers", serves=("2.1", "2.3", "2.4")
+    key="oidc_discovery",
+    title="Discovery document of the identity providers",
+    serves=(IncidentKind.FAILED_LOGINS_SPIKE, IncidentKind.OAUTH_CALLBACK_ERRORS, IncidentKind.JWT_VALIDATION_ERRORS),
 )
 DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -3,13 +3,17 @@
 Source: OWASP ASVS 10.4.1 (exact string match); RFC 9700 4.1.3; RFC 6749 3.1.2 (no fragment).
 """
 
+import hashlib
+import re
 from urllib.parse import urlsplit
 
-from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State
+from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State, Value
 from spine.errors import Refused
+from spine.incident import IncidentKind
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.oidc import providers
 
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _PARTS = ("scheme", "netloc", "path", "query", "fragment")
 _CALLED = {"netloc": "host or port"}
 
@@ -23,7 +27,10 @@ async def run(question: Question, ports: Ports) -> Answer:
             checks.append(Check(f"{name}.registered", State.UNKNOWN, because))
             continue
         checks.append(_registered(name, provider.redirect_uris))
-        checks.append(_seen(name, provider.redirect_uris, question.redirect_uris))
+        if question.redirect_uris or not question.redirect_hashes:
+            checks.append(_seen(name, provider.redirect_uris, question.redirect_uris))
+        if question.redirect_hashes:
+            checks.append(_hashed(name, provider.redirect_uris, question.redirect_hashes))
     return Answer(SPEC.key, tuple(checks))
 
 
@@ -45,6 +52,20 @@ def _seen(name: str, registered: list[str], seen: frozenset[str]) -> Check:
     hints = tuple(sorted({f"{place(uri)}: {difference(uri, registered)}" for uri in wrong}))
     because = "a URI that was sent is not registered; correct the client's configuration (oauth.config_rollback)"
     return Check(f"{name}.sent", State.BAD, because, {"count": len(wrong), "unregistered": hints[:20]})
+
+
+def _hashed(name: str, registered: list[str], seen: frozenset[str]) -> Check:
+    known = {hashlib.sha256(uri.encode()).hexdigest() for uri in registered}
+    told = {text.lower() for text in seen}
+    wrong = {text for text in told if _SHA256.match(text) and text not in known}
+    observed: dict[str, Value] = {"count": len(told), "unregistered": len(wrong)}
+    if wrong:
+        because = "the hash of a URI that was sent is of no registered one; correct the client (oauth.config_rollback)"
+        return Check(f"{name}.sent_hashes", State.BAD, because, observed)
+    if not told <= known:
+        because = "events hash the redirect URI in another way; send the SHA-256 in hexadecimal"
+        return Check(f"{name}.sent_hashes", State.UNKNOWN, because, observed)
+    return Check(f"{name}.sent_hashes", State.OK, "every hash that was sent is of a registered URI", observed)
 
 
 def place(uri: str) -> str:
@@ -83,5 +104,7 @@ def _loose(uri: str) -> bool:
     return parts.scheme != "https" or "*" in uri or "#" in uri or not parts.hostname
 
 
-SPEC = DiagnosticSpec(key="redirect_uri", title="Redirect URIs, sent and registered", serves=("2.3",))
+SPEC = DiagnosticSpec(
+    key="redirect_uri", title="Redirect URIs, sent and registered", serves=(IncidentKind.OAUTH_CALLBACK_ERRORS,)
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

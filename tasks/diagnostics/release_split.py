@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from spine.detect.tail import wilson_lower
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State, Value
 from spine.event import EventType
+from spine.incident import IncidentKind
 from store.diagnosis import Share, by_release, reach
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.events import gap, read, receipt
@@ -69,5 +70,9 @@ def _stands_out(share: Share, failed: int, n: int) -> bool:
     return bool(wilson_lower(share.failed, share.n) >= max(_TIMES * rest, rest + _POINTS))
 
 
-SPEC = DiagnosticSpec(key="release_split", title="Failures by release of the application", serves=("2.1", "2.3"))
+SPEC = DiagnosticSpec(
+    key="release_split",
+    title="Failures by release of the application",
+    serves=(IncidentKind.FAILED_LOGINS_SPIKE, IncidentKind.OAUTH_CALLBACK_ERRORS),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.probe import host_name, split_port
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.certificate import end_of, judged
@@ -107,5 +108,9 @@ class _Visit:
         self.checks.append(Check(f"{self.name}.{what}", state, because, {"code": code}))
 
 
-SPEC = DiagnosticSpec(key="smtp_starttls", title="Greeting and STARTTLS of the mail servers", serves=("2.2", "2.8"))
+SPEC = DiagnosticSpec(
+    key="smtp_starttls",
+    title="Greeting and STARTTLS of the mail servers",
+    serves=(IncidentKind.PASSWORD_RESET_FAILURES, IncidentKind.EMAIL_VERIFICATION_FAILURES),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State, Value, pseudonym
 from spine.errors import Refused
+from spine.incident import IncidentKind
 from store.diagnosis import Entry, entries_after_failures, reach
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.events import gap, read, receipt, suspects
@@ -58,5 +59,9 @@ def _residents(entries: list[Entry]) -> list[Check]:
     return [Check("residents", State.BAD, because, {"users": len(users)})]
 
 
-SPEC = DiagnosticSpec(key="success_after_attack", title="Who got in after the attack began", serves=("2.1", "2.6"))
+SPEC = DiagnosticSpec(
+    key="success_after_attack",
+    title="Who got in after the attack began",
+    serves=(IncidentKind.FAILED_LOGINS_SPIKE, IncidentKind.SESSION_ANOMALIES),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt, State, Value
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.settings.probe import IsolationSettings
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.failure import failed
@@ -173,5 +174,7 @@ def _unset(name: str, variable: str) -> Check:
     return Check(name, State.UNKNOWN, f"no URL is configured for it; set OPSSPINE_PROBE__ISOLATION__{variable}")
 
 
-SPEC = DiagnosticSpec(key="tenant_isolation", title="A/B probe of tenant isolation", serves=("2.5",))
+SPEC = DiagnosticSpec(
+    key="tenant_isolation", title="A/B probe of tenant isolation", serves=(IncidentKind.TENANT_LEAK_RISK,)
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

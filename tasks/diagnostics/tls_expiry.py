@@ -6,6 +6,7 @@ from datetime import datetime
 
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, Receipt
 from spine.errors import Refused, Transient
+from spine.incident import IncidentKind
 from spine.probe import HTTPS_PORT, Place, parse_url
 from spine.settings.probe import ProbeSettings
 from tasks.diagnostics import Diagnostic, Ports
@@ -16,20 +17,29 @@ from tasks.diagnostics.probe.guard import Guard
 
 async def run(question: Question, ports: Ports) -> Answer:
     """One TLS handshake with each server; nothing is asked of it."""
-    places = sorted(_places(question, ports.settings.probe), key=lambda place: place.origin)
-    if not places:
+    places, unread = _places(question, ports.settings.probe)
+    if not places and not unread:
         raise Refused("tls.none", "no HTTPS server is configured; set OPSSPINE_PROBE__OIDC or …__ISOLATION__READ_URL")
-    parts = await asyncio.gather(*(_look(place, ports, question.now) for place in places))
-    return Answer(SPEC.key, tuple(c for c, _ in parts), tuple(receipt for _, receipt in parts if receipt))
+    ordered = sorted(places, key=lambda place: place.origin)
+    parts = await asyncio.gather(*(_look(place, ports, question.now) for place in ordered))
+    return Answer(SPEC.key, (*unread, *(c for c, _ in parts)), tuple(receipt for _, receipt in parts if receipt))
 
 
-def _places(question: Question, settings: ProbeSettings) -> set[Place]:
-    """Each host and port once."""
+def _places(question: Question, settings: ProbeSettings) -> tuple[set[Place], list[Check]]:
+    """Each host and port once, and a check for each URL that leads nowhere."""
     asked = [p for n, p in settings.oidc.items() if not question.providers or n in question.providers]
     urls = [url for p in asked for url in (p.issuer, *p.endpoints.values(), *p.verifiers.values())]
     isolation = settings.isolation
     urls += [url for url in (isolation.own_url, isolation.read_url, isolation.list_url, isolation.write_url) if url]
-    return {Place(place.host, place.port) for place in map(parse_url, urls)}
+    places, unread = set(), []
+    for number, url in enumerate(urls, 1):
+        try:
+            place = parse_url(url)
+        except Refused as error:
+            unread.append(failed(f"tls.url_{number}", error))
+        else:
+            places.add(Place(place.host, place.port))
+    return places, unread
 
 
 async def _look(place: Place, ports: Ports, now: datetime) -> tuple[Check, Receipt | None]:
@@ -54,5 +64,14 @@ async def certificate(guard: Guard, place: Place) -> tuple[datetime, bytes]:
             return end_of(stream)
 
 
-SPEC = DiagnosticSpec(key="tls_expiry", title="Certificates of HTTPS servers", serves=("2.2", "2.3", "2.4", "2.8"))
+SPEC = DiagnosticSpec(
+    key="tls_expiry",
+    title="Certificates of HTTPS servers",
+    serves=(
+        IncidentKind.PASSWORD_RESET_FAILURES,
+        IncidentKind.OAUTH_CALLBACK_ERRORS,
+        IncidentKind.JWT_VALIDATION_ERRORS,
+        IncidentKind.EMAIL_VERIFICATION_FAILURES,
+    ),
+)
 DIAGNOSTIC = Diagnostic(SPEC, run)

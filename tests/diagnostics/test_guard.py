@@ -39,6 +39,10 @@ def app() -> FastAPI:
     def huge() -> Response:
         return Response(b"x" * (1024 * 1024 + 1))
 
+    @made.get("/zipped")
+    def zipped() -> Response:
+        return Response(b"x", headers={"Content-Encoding": "gzip"})
+
     @made.get("/full")
     def full() -> Response:
         return Response(b"x" * 1024 * 1024)
@@ -132,6 +136,15 @@ def test_one_mebibyte_is_read_and_one_byte_more_refused(https: Callable[..., int
     with pytest.raises(Refused) as refused:
         fetch(allowed, f"https://idp.test:{port}/huge")
     assert refused.value.code == "probe.body"
+
+
+def test_a_compressed_answer_is_refused_for_what_is_in_it_stays_unseen(
+    https: Callable[..., int], guard: Callable[..., Guard]
+) -> None:
+    port = https(app())
+    with pytest.raises(Refused) as refused:
+        fetch(guard(hosts=[f"idp.test:{port}"]), f"https://idp.test:{port}/zipped")
+    assert refused.value.code == "probe.encoding"
 
 
 def _drip_body(connection: Any) -> None:

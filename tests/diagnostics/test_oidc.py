@@ -1,7 +1,9 @@
 """Identity providers: discovery, keys, redirect URIs, clocks; against a provider over real TLS."""
 
 import asyncio
+import hashlib
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -164,6 +166,21 @@ def test_a_redirect_uri_matches_character_by_character(states: States, sent: str
     assert found == {"shop.registered": "ok", "shop.sent": state}
 
 
+def hashed(uri: str) -> str:
+    return hashlib.sha256(uri.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"),
+    [({hashed(REGISTERED[0])}, "ok"), ({hashed(REGISTERED[0]).upper()}, "ok"), ({hashed("https://app.test/")}, "bad"),
+     ({"c0ffee"}, "unknown"), ({hashed("https://app.test/"), "c0ffee"}, "bad")],
+)  # fmt: skip
+def test_events_may_send_the_hash_alone(states: States, sent: set[str], state: str) -> None:
+    oidc = {"shop": {"issuer": "https://idp.test", "redirect_uris": REGISTERED}}
+    found = states("redirect_uri", {"redirect_hashes": frozenset(sent)}, oidc=oidc)
+    assert found == {"shop.registered": "ok", "shop.sent_hashes": state}
+
+
 @given(st.text())
 def test_what_is_told_of_a_redirect_uri_bears_no_secret(tail: str) -> None:
     uri = f"https://user:s3cret@app.test/callback?{tail}#token=s3cret"
@@ -186,6 +203,12 @@ def test_a_certificate_that_ends_soon_is_bad(
     assert states("tls_expiry", hosts=[name], oidc={"shop": {"issuer": f"https://{name}"}}) == {f"tls.{name}": state}
 
 
+def test_one_url_that_leads_nowhere_hides_no_other(raw: Callable[..., int], states: States) -> None:
+    name = f"raw.test:{raw(lambda _: None)}"
+    oidc = {"shop": {"issuer": f"https://{name}", "verifiers": {"api": "http://api.test/keys"}}}
+    assert states("tls_expiry", hosts=[name], oidc=oidc) == {f"tls.{name}": "ok", "tls.url_2": "unknown"}
+
+
 def test_clocks_are_compared_with_the_database_and_the_provider(
     idp: Any, database: Database, ports: Any, question: Any
 ) -> None:
@@ -199,6 +222,15 @@ def test_clocks_are_compared_with_the_database_and_the_provider(
         assert skews(clock) == {"clock.database": State.BAD, "clock.shop": State.BAD}
     idp.headers = {"Age": "90"}
     assert skews(ManualClock(datetime.now(UTC)))["clock.shop"] is State.BAD
+
+
+def test_many_slow_probes_end_together(raw: Callable[..., int], states: States) -> None:
+    port = raw(lambda connection: time.sleep(5))
+    slow = {f"p{n}": {"issuer": f"https://raw.test:{port}"} for n in range(4)}
+    begun = time.monotonic()
+    found = states("clock_skew", hosts=[f"raw.test:{port}"], oidc=slow, timeout_seconds=0.4, total_seconds=0.6)
+    assert found == {"clock_skew": "unknown"}
+    assert time.monotonic() - begun < 3
 
 
 def test_a_database_that_is_away_does_not_agree_with_us(states: States) -> None:

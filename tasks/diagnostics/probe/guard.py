@@ -134,10 +134,12 @@ class Guard:
                 httpcore.AsyncConnectionPool(ssl_context=self._tls(), network_backend=backend) as pool,
                 pool.stream(method, target, headers=sent, content=content) as answer,
             ):
+                plain = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in answer.headers}
                 if 300 <= answer.status < 400:
                     raise Refused("probe.redirect", f"{what} redirects; probe the URL it really lives at")
+                if plain.get("content-encoding", "identity").lower() != "identity":
+                    raise Refused("probe.encoding", f"{what} answers compressed though asked not to; nothing was read")
                 body = await self._body(answer, what)
-        plain = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in answer.headers}
         return Response(answer.status, plain, body, Receipt.of(what, self.clock.now(), body))
 
     async def _body(self, answer: httpcore.Response, what: str) -> bytes:
