@@ -17,6 +17,22 @@ from spine.event_check import EventRefused, Reason, Rejection, clean
 from spine.event_type import EventType
 from spine.ids import NO_TENANT, derive
 
+FAULTS = {
+    error: fault
+    for fault, errors in {
+        "configuration": "invalid_client unauthorized_client invalid_scope unsupported_response_type invalid_request"
+        " unsupported_grant_type redirect_uri_mismatch invalid_redirect_uri client_not_found client_disabled"
+        " invalid_client_credentials invalid_config invalid_issuer invalid_signature unknown_identity_provider",
+        "user": "access_denied login_required interaction_required consent_required account_selection_required"
+        " rejected_by_user consent_denied",
+        "provider": "server_error temporarily_unavailable identity_provider_error identity_provider_login_failure",
+        "local_state": "invalid_grant invalid_code expired_code code_verifier_missing invalid_code_verifier"
+        " pkce_verification_failed user_session_not_found session_expired",
+    }.items()
+    for error in errors.split()
+}
+"""Whose fault an OAuth error is. Source: RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6,
+org.keycloak.events.Errors, and Google's word for a redirect mismatch."""
 Record = Mapping[str, Any]
 RawEvent = dict[str, Any]
 _MILLISECONDS = 1_000
@@ -138,6 +154,8 @@ def raw_event(kind: EventType, *, address: object = None, attributes: Record, **
     What stands where an address should, and is none (a host, "AWS Internal"), goes to `remote_host`.
     """
     kept = {name: value for name, value in attributes.items() if value not in (None, "", [], {})}
+    if kind is EventType.OAUTH_CALLBACK_ERROR and (fault := FAULTS.get(str(kept.get("oauth_error")))):
+        kept["error_class"] = fault
     given = {name: value for name, value in fields.items() if value not in (None, "")}
     if isinstance(address, str) and address:
         if _is_address(address):

@@ -1,5 +1,7 @@
 """Auth0's tenant logs: a log stream, or the Management API's `GET /api/v2/logs`.
 
+A failed silent authentication (`fsa`) is how an application learns that nobody is logged in; it is left out.
+
 Source: auth0/auth0-log-schemas (`schemas/log-types/<type>.schema.json`) and Auth0 docs "Log Event Type Codes".
 """
 
@@ -25,7 +27,6 @@ _LOGIN: _Types = {
     "fcoa": (T.LOGIN_FAILED, {}),
     "fens": (T.LOGIN_FAILED, {"factor": "federated"}),
     "fepft": (T.LOGIN_FAILED, {"factor": "password"}),
-    "fsa": (T.SESSION_REJECTED, {}),
     "pwd_leak": (T.LOGIN_BLOCKED, {"leaked": True}),
     "limit_wc": (T.LOGIN_BLOCKED, {"limited_by": "user"}),
     "limit_mu": (T.LOGIN_BLOCKED, {"limited_by": "address"}),

@@ -18,7 +18,7 @@ from spine.country import country_code
 from spine.event import Event, EventLimits, Rejection, parse_event
 from spine.event_type import EventType
 from spine.ids import TenantId
-from spine.mapper import map_document
+from spine.mapper import FAULTS, map_document
 from spine.mappers import auth0, keycloak, mappers, okta
 from spine.vocabulary import VOCABULARY, unusual
 
@@ -125,6 +125,10 @@ def test_countries_are_known_by_code_and_by_name(given: object, code: str | None
     assert country_code(given) == code
 
 
+def test_every_fault_is_one_that_is_declared() -> None:
+    assert set(FAULTS.values()) == set(ATTRIBUTES["error_class"].values)
+
+
 def test_no_two_countries_have_one_name() -> None:
     names = [name for entry in country._NAMES.split(";") for name in entry.strip().split(" ", 1)[1].split("|")]
     assert len({country._folded(name) for name in names}) == len(names)
@@ -187,6 +191,21 @@ def but(record: dict[str, Any], **changes: Any) -> dict[str, Any]:
             {"type": "login_failed", "invalid_user": True, "user_id": "ann"},
         ),
         ("keycloak", but(KEYCLOAK, error="user_temporarily_disabled"), {"type": "login_blocked"}),
+        (
+            "keycloak",
+            but(KEYCLOAK, type="CODE_TO_TOKEN_ERROR", error="invalid_client_credentials"),
+            {"type": "oauth_callback_error", "error_class": "configuration"},
+        ),
+        (
+            "keycloak",
+            but(KEYCLOAK, type="IDENTITY_PROVIDER_LOGIN_ERROR", error="access_denied"),
+            {"oauth_error": "access_denied", "error_class": "user"},
+        ),
+        (
+            "auth0",
+            but(AUTH0, type="feacft", details={"error": {"oauthError": "invalid_grant"}}),
+            {"type": "oauth_callback_error", "error_class": "local_state", "flow": "authorization_code"},
+        ),
         (
             "keycloak",
             but(KEYCLOAK, type="IDENTITY_PROVIDER_LOGIN_ERROR", details={"identity_provider": "google"}),
@@ -291,6 +310,7 @@ def test_a_call_of_the_applications_server_has_not_the_users_address() -> None:
     ("format", "record", "label"),
     [
         ("auth0", but(AUTH0, type="depnote"), "depnote"),
+        ("auth0", but(AUTH0, type="fsa"), "fsa"),
         ("okta", but(OKTA, eventType="zone.update"), "zone.update"),
         ("okta", but(OKTA, eventType="user.session.end"), "user.session.end"),
         ("keycloak", but(KEYCLOAK, type="CLIENT_INFO"), "CLIENT_INFO"),
