@@ -80,6 +80,7 @@ class Question:
 
     def __post_init__(self) -> None:
         """Refuses a window that cannot be."""
+        aware(self.attack_start or self.now)
         if aware(self.since) > aware(self.now):
             raise ValueError(f"a question about {self.since} to {self.now} is about no time; since comes first")
 

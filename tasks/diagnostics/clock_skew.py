@@ -49,7 +49,7 @@ def _provider(name: str, response: Response, before: datetime, ports: Ports) -> 
     try:
         said = parsedate_to_datetime(response.headers.get("date", "")).replace(tzinfo=UTC)
         theirs = said + timedelta(seconds=int(age[:9]))
-    except ValueError:
+    except (ValueError, OverflowError):
         because = "its answer says no time (Date); compare its clock by other means"
         return Check(f"clock.{name}", State.UNKNOWN, because)
     return _judged(f"clock.{name}", theirs, before, ports, uncertain=1)

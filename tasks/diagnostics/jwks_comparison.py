@@ -135,7 +135,7 @@ def _freshness(look: _Look, name: str, response: Response) -> None:
     """`Age` beyond what `Cache-Control` allows is a cache that serves old keys. Source: RFC 9111 4.2, 5.1."""
     found = _MAX_AGE.search(response.headers.get("cache-control", ""))
     age = response.headers.get("age", "0").strip()
-    if found is None or not age.isdigit():
+    if found is None or not (age.isascii() and age.isdigit()):
         because = "it does not say how long its keys may be kept; a rotation shorter than the cache breaks sign-in"
         look.add(f"{name}.freshness", State.UNKNOWN, because)
         return

@@ -41,7 +41,7 @@ async def run(question: Question, ports: Ports) -> Answer:
         addresses = {str(ip) for ip in logins["ip"].dropna()} | suspects(question)
         users = {str(user) for user in logins["user_id"].dropna()}
         known = known_before(connection, question.tenant_id, moment, users=users, addresses=addresses)
-        return _Seen(logins, *known, reach(connection, question.tenant_id))
+        return _Seen(logins, known.users, known.addresses, reach(connection, question.tenant_id))
 
     seen = await read(ports, question, look)
     asked = f"known users and addresses before {moment:%Y-%m-%dT%H:%MZ}"

@@ -62,6 +62,8 @@ def test_a_question_about_no_time_and_a_naive_one_are_refused() -> None:
         Question(tenant_id=NO_TENANT, now=NOW, since=NOW + timedelta(seconds=1))
     with pytest.raises(ValueError):
         Question(tenant_id=NO_TENANT, now=NOW, since=NOW.replace(tzinfo=None))
+    with pytest.raises(ValueError):
+        Question(tenant_id=NO_TENANT, now=NOW, since=NOW, attack_start=NOW.replace(tzinfo=None))
 
 
 def test_a_receipt_can_be_recomputed_and_a_pseudonym_not_undone() -> None:

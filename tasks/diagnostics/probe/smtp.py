@@ -3,12 +3,14 @@
 Source: RFC 5321 (replies), RFC 3207 (STARTTLS: what was sent before the handshake must not count after it).
 """
 
+import re
 from dataclasses import dataclass, field
 
 import httpcore
 
 from spine.errors import Refused
 
+_CODE = re.compile(r"^[0-9]{3}$")
 _MOST = 64 * 1024
 """Bytes a server may say in one session; a greeting is shorter."""
 
@@ -52,10 +54,12 @@ class Session:
             Refused: it is no SMTP.
         """
         lines: list[str] = []
+        first = ""
         while True:
             line = await self._line()
             code, mark, text = line[:3], line[3:4], line[4:]
-            if not (code.isascii() and code.isdigit() and len(code) == 3) or mark not in {"", " ", "-"}:
+            first = first or code
+            if not _CODE.match(code) or code != first or mark not in {"", " ", "-"}:
                 raise Refused("smtp.protocol", "the server does not speak SMTP; check host and port")
             lines.append(text)
             if mark != "-":
