@@ -9,7 +9,7 @@ from uuid import UUID
 import pandas as pd
 
 from spine.clock import aware
-from spine.decision.blast import attempts, label, newcomers
+from spine.decision.blast import Pair, attempts, label, newcomers
 from spine.finding import Finding
 from spine.incident import Incident
 from spine.plan import Coverage
@@ -60,6 +60,7 @@ class Case:
         known_users: Collection[str] | None,
         known_addresses: Collection[str] | None,
         watermark: datetime | None,
+        residents: Collection[Pair] = (),
         usual: Usual | None = None,
         seen: Collection[UUID] = (),
         tried: Collection[str] = (),
@@ -72,6 +73,7 @@ class Case:
             known_users: users of those events with a success in the 30 days before the incident; None =
                 they could not be looked up.
             known_addresses: addresses of those events where people lived before it (spine/detect/trust.py); same.
+            residents: addresses of those events, each with a user who got in from it before it.
         """
         now = aware(now)
         start = now - LOOK_BACK
@@ -85,6 +87,7 @@ class Case:
             suspects=suspects,
             known_users=known_users or (),
             known_addresses=known_addresses or (),
+            residents=residents,
         )
         return cls(
             incident=incident,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from spine.decision.blast import STOPPED, SUCCEEDED, attempts
+from spine.decision.blast import STOPPED, SUCCEEDED, attempts, overrun
 from spine.event import EventType
 from spine.verdict import Sample
 
@@ -24,6 +24,7 @@ def samples(
     watermark: datetime | None,
     known_users: Collection[str],
     known_addresses: Collection[str],
+    suspects: Collection[str] = (),
 ) -> list[Sample]:
     """One sample per whole window since `applied_at`.
 
@@ -33,10 +34,12 @@ def samples(
             allowed one silent window, for a quiet tenant is not a broken one.
         known_users: users with a success in the 30 days before the incident.
         known_addresses: addresses where people lived before it.
+        suspects: addresses of the evidence. What fails for most users of one of them is no person, known or not.
     """
     frame = attempts(logins, since=applied_at, until=now)
-    steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(set(known_addresses))
-    people = logins["user_id"].isin(set(known_users)) & logins["ip"].isin(set(known_addresses))
+    homes = set(known_addresses) - overrun(frame, suspects, known_users)
+    steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(homes)
+    people = logins["user_id"].isin(set(known_users)) & logins["ip"].isin(homes)
     gave_up = _captchas(logins[people], now)
     reach = applied_at if watermark is None else watermark + window
     found, start = [], applied_at

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -13,25 +14,37 @@ from store.stage import cursor_of
 
 _DAYS = timedelta(days=30)
 _ENTERED = """
-select distinct user_id from auth_ops_logs
+select distinct host(ip), user_id from auth_ops_logs
 where tenant_id = %(tenant)s and type = 'login_succeeded' and occurred_at >= %(since)s and occurred_at < %(until)s
   and not synthetic and user_id = any(%(users)s)"""
 
 
+class Known(NamedTuple):
+    """Who and what was good before a moment."""
+
+    users: set[str]
+    """With a successful login."""
+    addresses: set[str]
+    """Where people lived (spine/detect/trust.py)."""
+    residents: set[tuple[str, str]]
+    """Addresses, each with a user who got in from it."""
+
+
 def known_before(
     connection: Connection, tenant: TenantId, moment: datetime, *, users: Collection[str], addresses: Collection[str]
-) -> tuple[set[str], set[str]]:
-    """(users, addresses) out of those given that were good in the 30 days before `moment`.
+) -> Known:
+    """What of those given was good in the 30 days before `moment`.
 
-    Users with a successful login, and addresses where people lived (spine/detect/trust.py): what an attacker hit
-    before anybody noticed makes him no neighbour. Scans the tenant's days; for a diagnosis, not for a tick.
+    What an attacker hit before anybody noticed makes his address no home. Scans the tenant's days; for a diagnosis,
+    not for a tick.
     """
     span = {"tenant": tenant, "since": moment - _DAYS, "until": moment}
     with cursor_of(connection) as cursor:
         entered = cursor.execute(_ENTERED, span | {"users": list(users)}).fetchall()
         lived = cursor.execute(sql("known_addresses"), span | {"addresses": list(addresses)}).fetchall()
     homes = {ip for ip, tried, got_in, early in lived if known_good(tried=tried, entered=got_in, early=early)}
-    return {user for (user,) in entered}, homes & set(addresses)
+    wanted = set(addresses)
+    return Known({user for _, user in entered}, homes & wanted, {pair for pair in entered if pair[0] in wanted})
 
 
 def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:

@@ -30,7 +30,7 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
     try:
         with database.system() as connection:
             logins = events.recent_logins(connection, tenant, now - LOOK_BACK, now)
-            users, addresses = known.known_before(
+            good = known.known_before(
                 connection,
                 tenant,
                 incident.first_event_at,
@@ -39,8 +39,9 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
             )
             return {
                 "logins": logins,
-                "known_users": users,
-                "known_addresses": addresses,
+                "known_users": good.users,
+                "known_addresses": good.addresses,
+                "residents": good.residents,
                 "watermark": known.watermark(connection, tenant),
                 "usual": known.usual(connection, tenant, now),
             }

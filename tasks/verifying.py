@@ -54,15 +54,15 @@ def look(
         if at_most is not None:
             applied_at = max(applied_at, now - at_most)
         logins = events.recent_logins(connection, incident.tenant_id, applied_at, now)
-        users, addresses = known.known_before(
+        good = known.known_before(
             connection, incident.tenant_id, incident.first_event_at,
             users=sorted({str(u) for u in logins["user_id"].dropna()}),
             addresses=sorted({str(a) for a in logins["ip"].dropna()}),
         )  # fmt: skip
         reach = known.watermark(connection, incident.tenant_id)
     found = samples(
-        logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=users,
-        known_addresses=addresses,
+        logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=good.users,
+        known_addresses=good.addresses, suspects=incident.summary.get("addresses", ()),
     )  # fmt: skip
     return judge(criteria, found, applied_at=applied_at, now=now), found
 

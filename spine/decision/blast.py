@@ -2,10 +2,11 @@
 
 Attack       attempts from addresses of the evidence where nobody lived before the attack, and failures from
              any other address that was unknown before it. An address of the evidence that was known but now
-             fails for most of its users (an office with an infected machine) counts as attack, too, but for the
-             successes of users we know.
+             fails for half of its users or more (an office with an infected machine) counts as attack, too, but for
+             the successes of users we know. Whoever got in from an address before the attack is at home there,
+             whatever others do at it.
 Legitimate   successes from elsewhere, and failures of users with a success in the prior 30 days from
-             addresses that were known before.
+             addresses that were known before, or where they are at home.
 """
 
 from collections.abc import Collection
@@ -21,9 +22,10 @@ COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent"
 """What a frame of login events has."""
 SUCCEEDED = EventType.LOGIN_SUCCEEDED.value
 OVERRUN_SHARE = 0.5
-"""A known address of the evidence is overrun when less than this share of its users are known ones who got in:
-the rule of spine/detect/trust.py, for the hour that is looked at."""
+"""An address of the evidence is overrun when no more than this share of its users are known ones who got in."""
 STOPPED = (EventType.LOGIN_THROTTLED.value, EventType.LOGIN_BLOCKED.value)
+Pair = tuple[str, str]
+"""Address and user."""
 ATTEMPTS = (SUCCEEDED, EventType.LOGIN_FAILED.value, *STOPPED)
 """Types that stand for one attempt to log in; a captcha shown is not one."""
 
@@ -58,26 +60,32 @@ def label(
     suspects: Collection[str],
     known_users: Collection[str],
     known_addresses: Collection[str],
+    residents: Collection[Pair] = (),
 ) -> pd.DataFrame:
     """`frame` with the bool columns known_user, known_address, attack and legitimate."""
     worked = frame["type"] == SUCCEEDED
     before = frame[worked & (frame["occurred_at"] < attack_start)]
-    known_user = frame["user_id"].isin({*known_users, *before["user_id"].dropna()})
+    ours = {*known_users, *before["user_id"].dropna()}
+    known_user = frame["user_id"].isin(ours)
     known_address = frame["ip"].isin(set(known_addresses))
-    named = frame["ip"].isin(set(suspects))
-    overrun = named & (_share_of_users(frame, worked & known_user) < OVERRUN_SHARE)
-    resident = known_address & overrun & worked & known_user
-    known_address &= ~overrun
-    attack = ~known_address & (named | ~worked) & ~resident
-    legitimate = ~attack & (worked | (known_user & known_address))
+    lost = frame["ip"].isin(overrun(frame, suspects, ours))
+    lives = pd.MultiIndex.from_frame(frame[["ip", "user_id"]]).isin(list(residents)) if residents else False
+    at_home = (lives & (worked | ~lost)) | (known_address & lost & worked & known_user)
+    known_address &= ~lost
+    attack = ~known_address & (frame["ip"].isin(set(suspects)) | ~worked) & ~at_home
+    legitimate = ~attack & (worked | (known_user & known_address) | at_home)
     flags = {"known_user": known_user, "known_address": known_address, "attack": attack, "legitimate": legitimate}
     return frame.assign(**{name: flag.astype(bool) for name, flag in flags.items()})
 
 
-def _share_of_users(frame: pd.DataFrame, good: "pd.Series[bool]") -> "pd.Series[float]":
-    """For each attempt: of the users of its address, the share that has a `good` one there."""
-    by = frame.assign(good=good).groupby(["ip", "user_id"], dropna=False)["good"].any().groupby(level="ip").mean()
-    return frame["ip"].map(by).fillna(0.0).astype(float)
+def overrun(frame: pd.DataFrame, suspects: Collection[str], known_users: Collection[str]) -> frozenset[str]:
+    """Addresses of the evidence that fail, in `frame`, for half of their users or more; a failure that names no
+    user counts as one."""
+    rows = frame[frame["ip"].isin(set(suspects))]
+    who = rows["user_id"].where(rows["user_id"].notna(), rows["id"])
+    good = (rows["type"] == SUCCEEDED) & rows["user_id"].isin(set(known_users))
+    share = good.groupby([rows["ip"], who]).any().groupby(level="ip").mean()
+    return frozenset(share.index[share <= OVERRUN_SHARE])
 
 
 def estimate(

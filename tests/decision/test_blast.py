@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from spine.case_example import Crowd, case
-from spine.decision.blast import estimate
+from spine.decision.blast import SUCCEEDED, estimate, label, overrun
 from spine.event import EventType
 from tasks.mitigations import actions
 
@@ -69,6 +69,29 @@ def test_an_address_that_fails_for_most_of_its_users_is_overrun_however_often_it
     infected = replace(ATTACK, network="198.51.100", addresses=1, users=100, tries=1, first_user=940, let_in=20)
     rows = case(infected, OFFICE).logins
     assert (int(rows["attack"].sum()), int(rows["legitimate"].sum())) == (80, 60)
+
+
+def test_people_are_at_home_where_they_got_in_before_although_nobody_else_is() -> None:
+    """An office whose machine once tried many names: unknown, named, and full of our people all the same."""
+    working = replace(OFFICE, users=20, tries=1)
+    guest = Crowd(addresses=1, users=5, tries=2, network="198.51.100", first_user=9000, hostile=True)
+    frame = case(working, guest).logins.drop(columns=["known_user", "known_address", "attack", "legitimate"])
+    staff = set(frame.loc[frame["type"] == SUCCEEDED, "user_id"])
+    rows = label(
+        frame, attack_start=frame["occurred_at"].min(), suspects={"198.51.100.1"}, known_users=staff,
+        known_addresses=(), residents={("198.51.100.1", user) for user in staff},
+    )  # fmt: skip
+    assert (int(rows["attack"].sum()), int(rows["legitimate"].sum())) == (10, 20)
+    assert not rows["known_address"].any()
+
+
+def test_names_that_are_missing_count_as_users_one_each() -> None:
+    """At night one employee works where a machine sprays names that the application does not tell."""
+    alone = replace(OFFICE, users=1)
+    infected = replace(ATTACK, network="198.51.100", addresses=1, users=30, first_user=5000)
+    frame = case(alone, infected).logins
+    frame = frame.assign(user_id=frame["user_id"].where(frame["type"] == SUCCEEDED))
+    assert overrun(frame, {"198.51.100.1"}, set(frame["user_id"].dropna())) == {"198.51.100.1"}
 
 
 def test_the_estimate_counts_events_and_people() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spine.case_example import BROWSER, logins
+from spine.decision.blast import SUCCEEDED
 from spine.event import EventType
 from spine.plan import VerifyCriteria
 from spine.sample import samples
@@ -117,9 +118,9 @@ def test_more_failures_never_turn_a_verdict_into_fixed(windows: list[Sample]) ->
     assert not verdict(worse).fixed
 
 
-def attempt(minute: float, kind: EventType, user: str = "u1", ip: str = "198.51.100.1") -> dict[str, object]:
+def attempt(minute: float, kind: str, user: str = "u1", ip: str = "198.51.100.1") -> dict[str, object]:
     return {
-        "id": f"{minute}{user}{ip}{kind}", "type": kind.value, "occurred_at": START + timedelta(minutes=minute),
+        "id": f"{minute}{user}{ip}{kind}", "type": str(kind), "occurred_at": START + timedelta(minutes=minute),
         "user_id": user, "ip": ip, "country": None, "user_agent": BROWSER,
     }  # fmt: skip
 
@@ -177,6 +178,28 @@ def test_who_gave_up_at_the_captcha_is_counted_among_known_people_who_had_time()
         known_users=users, known_addresses={"198.51.100.1"},
     )  # fmt: skip
     assert [(s.asked, s.gave_up) for s in seen] == [(3, 1), (1, 1)]
+
+
+def test_a_machine_at_a_known_address_is_no_person_who_fails_or_gives_up() -> None:
+    """It tries 60 known colleagues and ignores their captchas, while other people pass elsewhere."""
+    office, homes = "198.51.100.1", [f"192.0.2.{n}" for n in range(40)]
+    shown, passed = EventType.CAPTCHA_SHOWN, EventType.CAPTCHA_PASSED
+    rows = [attempt(1, kind, f"c{n}", office) for n in range(60) for kind in (shown, EventType.LOGIN_FAILED)]
+    rows += [attempt(1, shown, f"p{n}", ip) for n, ip in enumerate(homes)]
+    rows += [attempt(1.2, kind, f"p{n}", ip) for n, ip in enumerate(homes) for kind in (passed, SUCCEEDED)]
+    frame = type(logins())(rows).sort_values("occurred_at", kind="stable")
+    everybody = {f"c{n}" for n in range(60)} | {f"p{n}" for n in range(40)}
+
+    def seen(suspects: set[str]) -> Sample:
+        (found,) = samples(
+            frame, applied_at=START, now=START + WINDOW, window=WINDOW, watermark=START + WINDOW,
+            known_users=everybody, known_addresses={office, *homes}, suspects=suspects,
+        )  # fmt: skip
+        return found
+
+    fair, fooled = seen({office, homes[0]}), seen(set())
+    assert (fair.asked, fair.gave_up, fair.legitimate_attempts, fair.legitimate_successes) == (40, 0, 40, 40)
+    assert (fooled.legitimate_attempts, fooled.legitimate_successes) == (100, 40)
 
 
 def test_what_is_shown_as_the_stop_condition_is_what_is_enforced() -> None:

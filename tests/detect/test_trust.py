@@ -133,10 +133,11 @@ def test_people_stay_neighbours(database: Database, parts: list[pd.DataFrame]) -
 def test_what_was_hit_before_anybody_noticed_makes_no_neighbour_for_a_diagnosis(database: Database) -> None:
     look(database, life(days=1), tries(ATTACKER, stuffing(720, 5, 60)))
     with database.system() as connection:
-        users, addresses = known_before(
+        known = known_before(
             connection, TENANT, NOW - timedelta(minutes=30), users=["u4", "u0", "u719"], addresses=[ATTACKER, OFFICE]
         )
-    assert (users, addresses) == ({"u4"}, {OFFICE})
+    assert (known.users, known.addresses) == ({"u4"}, {OFFICE})
+    assert known.residents == {(ATTACKER, "u4")}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
