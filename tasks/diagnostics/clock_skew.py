@@ -47,8 +47,9 @@ def _provider(name: str, response: Response, before: datetime, ports: Ports) -> 
     """`Date` is the origin's time when it answered; a cache that kept the answer says for how long in `Age`."""
     age = response.headers.get("age", "0").strip()
     try:
-        said = parsedate_to_datetime(response.headers.get("date", "")).replace(tzinfo=UTC)
-        theirs = said + timedelta(seconds=int(age[:9]))
+        said = parsedate_to_datetime(response.headers.get("date", ""))
+        utc = said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)
+        theirs = utc + timedelta(seconds=int(age[:9]))
     except (ValueError, OverflowError):
         because = "its answer says no time (Date); compare its clock by other means"
         return Check(f"clock.{name}", State.UNKNOWN, because)
