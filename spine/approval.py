@@ -202,7 +202,7 @@ def ratify_refusal(approval: Approval, person: Person, ballots: Sequence[Ballot]
     if no_say := stranger(approval, person):
         return no_say
     if approval.ratify_by is None or approval.status is not ApprovalStatus.APPROVED:
-        return Refusal(Code.NOTHING_TO_RATIFY, "There is nothing to ratify: no break-glass let anything through here.")
+        return _nothing_to_ratify(approval)
     if approval.ratified_at is not None:
         return Refusal(Code.ALREADY_DECIDED, "This is ratified already.")
     if now >= approval.ratify_by:
@@ -211,6 +211,17 @@ def ratify_refusal(approval: Approval, person: Person, ballots: Sequence[Ballot]
         return Refusal(Code.SELF, "You voted for this yourself: somebody else must ratify it.")
     roles = {tenant: held - {Role.BREAK_GLASS} for tenant, held in person.roles.items()}
     return _no_yes(approval, replace(person, roles=roles))
+
+
+def _nothing_to_ratify(approval: Approval) -> Refusal:
+    if approval.ratify_by is not None and approval.status is ApprovalStatus.VOID:
+        return Refusal(Code.VOID, f"This is void already ({approval.reason}): there is nothing left to ratify.")
+    return Refusal(Code.NOTHING_TO_RATIFY, "There is nothing to ratify: no break-glass let anything through here.")
+
+
+def overdue(approval: Approval, now: datetime) -> bool:
+    """True when break-glass was used, its time to be ratified is over, and nobody did."""
+    return approval.ratify_by is not None and approval.ratified_at is None and approval.ratify_by <= now
 
 
 def ratification(approval: Approval) -> str:

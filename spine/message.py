@@ -161,7 +161,8 @@ def verdict(approval: Approval, decided_by: str | None) -> str:
     if approval.status is ApprovalStatus.EXPIRED:
         return f"Expired at {_utc(approval.expires_at)}: nobody decided in time; nothing was done."
     if approval.status is ApprovalStatus.VOID:
-        return f"Void: {cut(clean(approval.reason or 'its plan no longer stands'), _WORD)}; nothing was done."
+        effect = "nothing was done" if approval.decided_by is None else "this yes lets nothing through any more"
+        return f"Void: {cut(clean(approval.reason or 'its plan no longer stands'), _WORD)}; {effect}."
     when = f" at {_utc(approval.decided_at)}" if approval.decided_at else ""
     because = f" “{cut(clean(approval.reason), _WORD)}”" if approval.reason else ""
     who = cut(clean(decided_by or "somebody"), _WORD)

@@ -188,12 +188,6 @@ def want_ratified(connection: Connection, approval: Approval, by: datetime) -> A
     return from_row(connection.execute(query, {"id": approval.id, "by": by}).one())
 
 
-def unratified(connection: Connection, now: datetime) -> list[Approval]:
-    """Yeses by break-glass that nobody stood by in time, oldest first."""
-    where = "where status = 'approved' and ratify_by <= :now and ratified_at is null order by ratify_by, id"
-    return _some(connection, where, {"now": now})
-
-
 def attach_run(connection: Connection, approval: ApprovalId, flow_run: UUID) -> Approval | None:
     """Note which run waits; returns the approval as it stands, for the answer may have come before the wait."""
     connection.execute(
@@ -266,7 +260,8 @@ def tell(
     if incident.synthetic:
         return
     severity = Severity.CRITICAL if page else incident.severity
-    mark = "page" if page else "ratified" if approval.ratified_at else approval.status.value
+    ratified = approval.ratified_at is not None and approval.status is _S.APPROVED  # its later end is news again
+    mark = "page" if page else "ratified" if ratified else approval.status.value
     outbox.put(
         connection, approval.tenant_id, topic, {"approval": str(approval.id)}, severity=severity,
         incident_id=approval.incident_id, dedupe=f"{topic.value}:{approval.id}:{mark}", now=now,

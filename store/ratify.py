@@ -20,6 +20,22 @@ from store.retry import retrying
 from store.stepup import StepUp, step_up
 
 
+def unratified(connection: Connection, now: datetime) -> list[Approval]:
+    """Yeses by break-glass that nobody stood by in time, oldest first.
+
+    A void one is among them while something it let through has not begun to end: whoever voided it died before.
+    """
+    return [approvals.from_row(row) for row in connection.execute(_UNRATIFIED, {"now": now})]
+
+
+_UNRATIFIED = text("""
+    select * from approvals a where ratify_by <= :now and ratified_at is null and (
+      status = 'approved' or status = 'void' and exists(
+        select from leases l where l.decision_id = a.decision_id and l.step = any(a.steps)
+          and l.state in ('intended', 'applying', 'unknown', 'active', 'verified')))
+    order by ratify_by, id""")
+
+
 def ratify(
     database: Database,
     approval_id: ApprovalId,

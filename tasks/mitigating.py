@@ -22,6 +22,7 @@ from tasks.planning import flag_states
 from tasks.progress import ACTOR, escalate, move, owned
 
 _DENIED = "denied"
+_REFUSED_BEFORE = "it was refused before; a refused step does not run under its plan again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,16 @@ def begin_mitigation(
 def mitigate_step(
     database: Database, settings: Settings, decision: Decision, step: Step, *, fence: int, now: datetime
 ) -> StepResult:
-    """Run one step, if it may still run; done before, it is the same lease.
+    """Run one step, if it may still run; done before, it is the same lease, and refused before it stays refused.
 
     Raises:
         Refused: a newer run has taken the incident.
     """
     tenant, incident_id = TenantId(decision.tenant), IncidentId(decision.incident_id)
+    with database.system() as connection:
+        owned(connection, incident_id, fence)
+        if step.order in denied_steps(connection, decision):
+            return StepResult(step=step, lease=None, because=_REFUSED_BEFORE)
     problems = _problems(database, settings, decision, step, fence=fence, now=now)
     if problems:
         _deny(database, settings, decision, step, problems, fence=fence, now=now)
@@ -117,13 +122,14 @@ def _deny(
     fence: int,
     now: datetime,
 ) -> None:
-    """The action does not run; its approval, if there is one, is void, and everybody can read why."""
+    """The action does not run, and everybody can read why.
+
+    Its approval is void once all of its steps were refused. While one of them may have run it is not: what break-glass
+    let through waits to be ratified, and the steps that follow are still approved.
+    """
     because = "; ".join(problems)
     with database.system() as connection:
         incident = owned(connection, IncidentId(decision.incident_id), fence)
-        granted = approvals.granted(connection, DecisionId(decision.decision_id), step.order, decision.plan_hash)
-        if granted is not None:
-            approvals.void(connection, granted.id, because, now=now, settings=settings)
         incidents.append_timeline(
             connection, incident, now, _DENIED, ACTOR, f"{step.action_key} did not run: {because}",
             {"decision": str(decision.decision_id), "step": step.order},
@@ -133,6 +139,9 @@ def _deny(
             subject=f"step:{step.order}:{step.action_key}", incident_id=incident.id, plan_hash=decision.plan_hash,
             outcome="denied", detail={"because": problems},
         )  # fmt: skip
+        granted = approvals.granted(connection, DecisionId(decision.decision_id), step.order, decision.plan_hash)
+        if granted is not None and denied_steps(connection, decision).issuperset(granted.steps):
+            approvals.void(connection, granted.id, because, now=now, settings=settings)
 
 
 def denied_steps(connection: Connection, decision: Decision) -> set[int]:

@@ -68,7 +68,9 @@ async def reconcile_once(
     done.expired = await _tried(done, asyncio.to_thread(_expire, database, settings, now)) or 0
     done.tended = await _tried(done, asyncio.to_thread(_tend, database, settings)) or []
     done.problems += [t.error for t in done.tended if t.error]
-    done.unratified = await _tried(done, asyncio.to_thread(revert_unratified, database, settings, now)) or 0
+    taken = await _tried(done, asyncio.to_thread(revert_unratified, database, settings, now)) or []
+    done.unratified = sum(t.error is None for t in taken)
+    done.problems += [t.error for t in taken if t.error]
     done.crashed = await _tried(done, clear_stranded(database)) or 0
     await _tried(done, _wake_decided(database, done, now))
     with database.system() as connection:

@@ -1,42 +1,18 @@
 """Break-glass: somebody else stands by it within 30 minutes, or what it let through is taken back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from spine.approval import Approval, ApprovalStatus, Code, Outcome
 from spine.incident import IncidentStatus
 from spine.lease import LeaseState
 from spine.person import PersonRef, Role
-from spine.plan import Gate, Risk, Step, Verb
+from spine.plan import Gate, Risk, Verb
 from store import approvals, audit, incidents, leases
 from store.ratify import ratify
-from tasks.leasing import apply_lease, intend_lease, ports_of
 from tasks.ratifying import revert_unratified
-
-
-@pytest.fixture
-def glass(approval_case: Any) -> Any:
-    """A yes that only break-glass made possible, and what it let through, in force."""
-    case, keeper = approval_case, approval_case.person("keeper", Role.BREAK_GLASS)
-    case.clock.advance(datetime.now(UTC) - case.clock.now())  # flags end by the machine's clock
-    case.decision = case.plan("now")
-    case.keeper, case.asked = keeper, case.ask()
-    assert case.decide(case.asked, keeper).code is Code.DECIDED
-    case.ports = ports_of(case.settings, clock=case.clock)
-    step = Step(
-        order=1, action_key="ip.throttle", params={"per_minute": 1}, targets=("203.0.113.0/24",),
-        ttl=timedelta(minutes=60), risk=Risk.MEDIUM, gate=Gate.APPROVE,
-    )  # fmt: skip
-    meant = intend_lease(
-        case.database, tenant=case.tenant, incident_id=case.incident.id, decision_id=case.decision.decision_id,
-        step=step, fence=0, ports=case.ports,
-    )  # fmt: skip
-    case.lease = apply_lease(case.database, meant.id, fence=0, ports=case.ports)
-    assert case.lease.state is LeaseState.ACTIVE
-    return case
 
 
 def stand_by(case: Any, who: PersonRef, totp: str | None = None) -> Outcome:
@@ -49,7 +25,7 @@ def stand_by(case: Any, who: PersonRef, totp: str | None = None) -> Outcome:
 def swept(case: Any, **later: float) -> tuple[int, LeaseState, IncidentStatus, Approval]:
     """What one round of reconcile undoes, and how things stand then."""
     case.clock.advance(timedelta(**later))
-    count = revert_unratified(case.database, case.settings, case.clock.now())
+    count = len(revert_unratified(case.database, case.settings, case.clock.now()))
     with case.database.system() as connection:
         lease, incident = leases.get(connection, case.lease.id), incidents.get(connection, case.incident.id)
     return count, lease.state, incident.status, case.get(case.asked)
@@ -98,7 +74,7 @@ def test_an_ordinary_yes_needs_no_ratification(approval_case: Any) -> None:
     case.asked = case.ask()
     case.decide(case.asked, ana)
     assert stand_by(case, bo).code is Code.NOTHING_TO_RATIFY
-    assert revert_unratified(case.database, case.settings, case.clock.now() + timedelta(hours=1)) == 0
+    assert revert_unratified(case.database, case.settings, case.clock.now() + timedelta(hours=1)) == []
 
 
 def test_one_of_two_votes_by_break_glass_wants_a_third_person(approval_case: Any) -> None:
