@@ -47,6 +47,7 @@ def logins_of(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def tenants_of(events: pd.DataFrame) -> pd.Series:
+    """Whose each event is."""
     named = events["tenant_id"].astype(object) if "tenant_id" in events else pd.Series(None, events.index, object)
     return named.fillna(NO_TENANT)
 
