@@ -44,12 +44,13 @@ insert into auth_metric_minutes select date_trunc('minute', occurred_at), tenant
 insert into auth_metric_hours select date_trunc('hour', occurred_at), tenant_id, type, count(*)
   from auth_ops_logs group by 1, 2, 3 order by 1, 2, 3;
 insert into auth_tenant select tenant_id, min(occurred_at), max(occurred_at) from auth_ops_logs group by 1;
-insert into auth_address(tenant_id, ip, first_seen, first_ok, failures, successes, users_tried, users_entered)
+insert into auth_address(tenant_id, ip, first_seen, first_ok, failures, successes, users_tried, users_entered,
+    maps_since)
   select tenant_id, ip, min(occurred_at), min(occurred_at) filter (where type = 'login_succeeded'),
     count(*) filter (where type = 'login_failed'), count(*) filter (where type = 'login_succeeded'),
-    bit_or(1::bigint << (hashtextextended(user_id, 0) & 63)::int),
-    coalesce(bit_or(1::bigint << (hashtextextended(user_id, 0) & 63)::int) filter (where type = 'login_succeeded'), 0)
-  from auth_ops_logs where type in ('login_failed', 'login_succeeded') group by 1, 2;
+    bit_or(user_bit(user_id, seed)),
+    coalesce(bit_or(user_bit(user_id, seed)) filter (where type = 'login_succeeded'), 0), min(occurred_at)
+  from auth_ops_logs cross join auth_user_bits where type in ('login_failed', 'login_succeeded') group by 1, 2;
 insert into auth_stale select distinct 'hour', date_trunc('hour', occurred_at) from auth_ops_logs"""
 
 

@@ -16,7 +16,7 @@ from store.unknown_now import unknown_rows
 HOUR = timedelta(hours=1)
 _TIMES = {"watermark", "first_fail", "last_fail", "last_ok", "first_seen", "overflowed_at", "overflow_first"}
 _TEXTS = {"tenant_id", "type", "ip", "user_id", "country", "asn", "user_agent", "drill_id"}
-_FLAGS = {"known", "synthetic"}
+_FLAGS = {"known", "synthetic", "at_home"}
 _FLOATS = ("history_days", "bucket_level", "base_", "mean_", "var_")
 _LOGIN = len(COLUMNS["logins"])
 """So many columns of a row of tick_logins.sql are the login's; the rest is its address's past."""

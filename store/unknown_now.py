@@ -51,7 +51,8 @@ def unknown_rows(cursor: Cursor[tuple[Any, ...]], now: datetime, hour: datetime,
     start = round(hour.timestamp()) * 1_000_000
     tried: dict[str, _Tried] = {}
     for row in logins:
-        if row[_COLUMN["fail_60m"]] and not row[_COLUMN["synthetic"]] and not row[_COLUMN["known"]]:
+        stranger = not row[_COLUMN["known"]] and not row[_COLUMN["at_home"]]
+        if row[_COLUMN["fail_60m"]] and stranger and not row[_COLUMN["synthetic"]]:
             tried.setdefault(row[0], _Tried()).add(row, start)
     recent = {row[0]: row[1:] for row in cursor.execute("select * from auth_unknown_recent").fetchall()}
     moments = {row[0]: row[1:] for row in cursor.execute(_MOMENTS, {"now": now}).fetchall()}

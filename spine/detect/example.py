@@ -95,11 +95,19 @@ def _logins(raw: pd.DataFrame) -> pd.DataFrame:
                 "first_fail": failed["at"].min(), "last_fail": failed["at"].max(), "last_ok": worked["at"].max(),
                 "country": rows["country"].iloc[0], "asn": None, "user_agents": 1, "user_agent": "ua",
                 "synthetic": rows["drill_id"].notna().any(), "drill_id": rows["drill_id"].iloc[0],
+                "at_home": bool(worked["at"].min() < failed["at"].min()),
             }
         )  # fmt: skip
     times = ["first_fail", "last_fail", "last_ok"]
     frame = pd.DataFrame(found, columns=list(COLUMNS["logins"]))
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in times})
+
+
+def _at_home(raw: pd.DataFrame) -> "pd.Series[bool]":
+    """Rows of users who got in from the address before they first failed there."""
+    who = [raw["tenant_id"], raw["ip"], raw["user_id"]]
+    first = {ok: raw["at"].where(raw["ok"] == ok).groupby(who).transform("min") for ok in (True, False)}
+    return first[True] < first[False]
 
 
 def _series(raw: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +153,7 @@ def _addresses(raw: pd.DataFrame) -> pd.DataFrame:
 def _unknown(raw: pd.DataFrame, addresses: pd.DataFrame, usual: float) -> pd.DataFrame:
     good = set(addresses.loc[addresses["known"], "ip"])
     found = []
-    for tenant, rows in raw[~raw["ok"] & ~raw["ip"].isin(good)].groupby("tenant_id"):
+    for tenant, rows in raw[~raw["ok"] & ~raw["ip"].isin(good) & ~_at_home(raw)].groupby("tenant_id"):
         ages = {"15m": 15, "1h": 60, "6h": 360, "24h": 1440}
         found.append(
             {

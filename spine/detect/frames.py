@@ -52,6 +52,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "logins": (
         "tenant_id", "ip", "user_id", "fail_5m", "fail_15m", "fail_30m", "fail_60m", "ok_15m", "ok_60m",
         "first_fail", "last_fail", "last_ok", "country", "asn", "user_agents", "user_agent", "synthetic", "drill_id",
+        "at_home",
     ),
     "addresses": (
         "tenant_id", "ip", "known", "first_seen", "failures", "successes", "bucket_level",

@@ -63,12 +63,14 @@ def _logins(rows: pd.DataFrame) -> pd.DataFrame:
         **sums,
         first_fail=("failed_at", "min"),
         last_fail=("failed_at", "max"),
+        first_ok=("worked_at", "min"),
         last_ok=("worked_at", "max"),
         country=("country", "first"),
         user_agents=("user_agent", "nunique"),
         user_agent=("user_agent", "first"),
     )
-    return frame.assign(asn=None, synthetic=False, drill_id=None)[list(COLUMNS["logins"])]
+    at_home = frame["first_ok"] < frame["first_fail"]
+    return frame.assign(asn=None, synthetic=False, drill_id=None, at_home=at_home)[list(COLUMNS["logins"])]
 
 
 def _series(rows: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +103,9 @@ def _addresses(rows: pd.DataFrame, known: set[str], settings: DetectSettings) ->
 
 
 def _unknown(rows: pd.DataFrame, good: set[str]) -> pd.DataFrame:
-    strangers = rows[~rows["ok"] & ~rows["ip"].isin(good)]
+    who = [rows["ip"], rows["user_id"]]
+    first_ok, first_fail = (rows["at"].where(rows["ok"] == ok).groupby(who).transform("min") for ok in (True, False))
+    strangers = rows[~rows["ok"] & ~rows["ip"].isin(good) & ~(first_ok < first_fail)]
     if strangers.empty:
         return pd.DataFrame(columns=list(COLUMNS["unknown"]))
     counts = {f"users_{name}": strangers.loc[strangers["age"] < m, "user_id"].nunique() for name, m in _UNKNOWN.items()}

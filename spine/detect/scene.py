@@ -30,10 +30,12 @@ class Scene:
 
     @cached_property
     def hostile(self) -> pd.DataFrame:
-        """Rows with a failure in the last hour, from addresses that are not trusted."""
+        """Rows with a failure in the last hour, from addresses that are not trusted; users who are at home there
+        left out, unless a crowd fails."""
         logins = self.frames.logins
         rows = self._with_past(logins[logins["fail_60m"].to_numpy() > 0])
-        return rows[~rows["trusted"].to_numpy(bool)]
+        stale = rows["at_home"].to_numpy(bool) & ~(rows["known"] & ~rows["trusted"]).to_numpy(bool)
+        return rows[~rows["trusted"].to_numpy(bool) & ~stale]
 
     @cached_property
     def by_address(self) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """Whether people live at an address: the one rule by which an address becomes known good.
 
-Judged by users, never by counts of logins: most of those who ever tried from it got in. An attacker fails for
-most of the users he tries, whatever he hits and however long he goes on, so his hits earn nothing; logging in to
-accounts of his own earns one user each. An office, a phone network or a new branch are fine from their first
-users on, and one client that retries a stale password all night is one user among them.
+Judged by users, never by counts of logins: more than a third of those who tried from it in the last month or two got
+in. An attacker fails for most of the users he tries, whatever he hits and however long he goes on, so his hits earn
+nothing; logging in to accounts of his own earns one user each. An office, a phone network or a new branch are fine
+from their first users on, mistyped names are no majority, and one client that retries a stale password all night is
+one user among them. Whoever got in from an address before is at home there, known good or not.
 
 `address_known` in store/migrations says the same in SQL, on estimates of these numbers.
 """
@@ -16,11 +17,11 @@ SEVERAL = 4
 
 
 def known_good(*, tried: int, entered: int, early: int) -> bool:
-    """True when most users live there.
+    """True when enough of the users live there.
 
     Args:
         tried: users who ever tried from the address; a failure that names no user counts as one more.
         entered: those of them who ever got in.
         early: failures before the first success.
     """
-    return 2 * entered > tried and (early <= MOST_EARLY or entered >= SEVERAL)
+    return 3 * entered > tried and (early <= MOST_EARLY or entered >= SEVERAL)

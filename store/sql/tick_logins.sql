@@ -17,7 +17,7 @@ with tried as (
     count(*) filter (where not failed) as ok_60m,
     min(occurred_at) filter (where failed) as first_fail,
     max(occurred_at) filter (where failed) as last_fail,
-    max(occurred_at) filter (where not failed) as last_ok,
+    min(occurred_at) filter (where not failed) as first_ok, max(occurred_at) filter (where not failed) as last_ok,
     max(country) as country, count(distinct user_agent) as user_agents, max(user_agent) as user_agent,
     synthetic, drill_id
   from tried join failing using (tenant_id, ip)
@@ -25,8 +25,11 @@ with tried as (
 )
 select l.tenant_id, host(l.ip), user_id, fail_5m, fail_15m, fail_30m, fail_60m, ok_15m, ok_60m, micros(first_fail),
   micros(last_fail), micros(last_ok), country, null::text as asn, user_agents, user_agent, synthetic, drill_id,
-  coalesce(a.first_ok <= %(now)s
-    and address_known(a.users_tried, a.users_entered, a.failures, a.successes, a.failures_before_ok), false) as known,
+  -- somebody who got in from here before this hour, or before failing in it
+  coalesce(user_id is not null and (l.first_ok is null or l.first_ok < l.first_fail)
+    and at_home(a.users_entered | a.users_entered_before, user_bit(user_id, seed)), false) as at_home,
+  coalesce(a.first_ok <= %(now)s and address_known(a.users_tried | a.users_tried_before,
+    a.users_entered | a.users_entered_before, a.failures, a.successes, a.failures_before_ok), false) as known,
   micros(a.first_seen), a.failures, a.successes,
   case when drained then 0 else level end as bucket_level,
   micros(case when not drained then a.overflowed_at end) as overflowed_at,
@@ -34,6 +37,7 @@ select l.tenant_id, host(l.ip), user_id, fail_5m, fail_15m, fail_30m, fail_60m, 
   micros(case when not drained then a.run_first end) as overflow_first
 from login l
 cross join auth_bucket_setting s
+cross join auth_user_bits
 -- one index look-up per row: a join would be planned by guesses about their number
 left join lateral (select * from auth_address a where a.tenant_id = l.tenant_id and a.ip = l.ip limit 1) a on true
 cross join lateral (

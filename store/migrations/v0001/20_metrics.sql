@@ -76,8 +76,11 @@ create table auth_address(
   failures bigint not null,      -- all time
   successes bigint not null,     -- all time
   failures_before_ok bigint not null default 0,  -- failures before the first success
-  users_tried bigint not null default 0,    -- who ever tried: 64 bits, each user sets one (linear counting)
-  users_entered bigint not null default 0,  -- who ever got in, the same way
+  users_tried bigint not null default 0,    -- who tried since maps_since: each user sets one of 64 bits (user_bit)
+  users_entered bigint not null default 0,  -- who got in, the same way
+  users_tried_before bigint not null default 0,    -- both in the 30 days or more before that; older ones are forgotten
+  users_entered_before bigint not null default 0,
+  maps_since timestamptz not null,
   bucket_level float8 not null default 0,
   bucket_at timestamptz,         -- when bucket_level held
   run_n int not null default 0,  -- failures since the bucket was last empty
@@ -91,15 +94,30 @@ create function micros(moment timestamptz) returns bigint language sql stable pa
   select coalesce((extract(epoch from moment) * 1000000)::bigint, '-9223372036854775808'::bigint)
 $$;
 
--- do people live at an address? spine/detect/trust.py has the rule: most users who tried got in, and they did not
--- guess for long before the first success, unless several live there. 64 bits count to some 170 users: n users leave
--- 64 * exp(-n / 64) of them empty, hence the square. Where nearly all are taken, many must have got in, and most tries.
--- One expression, so that PostgreSQL sees through the call.
+-- this installation's own number, so that nobody outside knows which bit a user sets
+create table auth_user_bits(one boolean primary key default true check (one), seed bigint not null);
+insert into auth_user_bits(seed) values (hashtextextended(gen_random_uuid()::text, 0));
+grant select on auth_user_bits to opsspine_app, opsspine_system;
+
+-- the bit that a user sets in the maps of addresses
+create function user_bit(who text, seed bigint) returns bigint language sql immutable parallel safe as $$
+  select 1::bigint << (hashtextextended(who, seed) & 63)::int
+$$;
+
+-- do people live at an address? spine/detect/trust.py has the rule: more than a third of the users who tried got in, and
+-- they did not guess for long before the first success, unless several live there. 64 bits count to some 170 users: n
+-- users leave 64 * exp(-n / 64) of them empty, hence the cube. Where nearly all are taken, many must have got in, and
+-- most tries. One expression, so that PostgreSQL sees through the call.
 create function address_known(tried bigint, entered bigint, failures bigint, successes bigint, before_ok bigint)
 returns boolean language sql immutable parallel safe as $$
   select case when bit_count(~tried::bit(64)) <= 3 then bit_count(~entered::bit(64)) <= 8 and successes > failures
-    else bit_count(~entered::bit(64)) * bit_count(~entered::bit(64)) < 64 * bit_count(~tried::bit(64))
+    else bit_count(~entered::bit(64)) ^ 3 < 4096 * bit_count(~tried::bit(64))
       and (before_ok <= 10 or bit_count(~entered::bit(64)) <= 60) end
+$$;
+
+-- did this user get in from the address before? Nobody can tell where half of the bits are taken: false there
+create function at_home(entered bigint, who_bit bigint) returns boolean language sql immutable parallel safe as $$
+  select entered & who_bit <> 0 and bit_count(~entered::bit(64)) >= 32
 $$;
 
 create index auth_address_overflowed on auth_address(bucket_at) where overflowed_at is not null;
@@ -185,7 +203,7 @@ begin
   from fresh where not synthetic group by 1, 2, 3;
   insert into auth_login_delta(tenant_id, ip, first_at, failed, n, users)
   select tenant_id, ip, min(occurred_at), type = 'login_failed', count(*),
-    bit_or(1::bigint << (hashtextextended(coalesce(user_id, id), 0) & 63)::int)
+    bit_or(user_bit(coalesce(user_id, id), (select seed from auth_user_bits)))
   from fresh
   where type in ('login_failed', 'login_succeeded') and ip is not null and not synthetic
   group by tenant_id, ip, type, case when type = 'login_failed' then occurred_at end;
