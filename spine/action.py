@@ -81,10 +81,12 @@ class GuardView:
     """The action's own params model."""
     targets: tuple[str, ...]
     blast_radius: BlastRadius | None
-    """None = no login events could be read."""
+    """None = no events could be read."""
     site: SiteFacts
+    noun: str = "logins"
+    """What the incident's events are attempts of, for the words of an answer."""
     logins: pd.DataFrame
-    """The last hour's login events, as `ActionSpec.stops` gets them, with the bool columns `attack`
+    """The last hour's attempts, as `ActionSpec.stops` gets them, with the bool columns `attack`
     and `legitimate` added (spine/decision/blast.py)."""
 
 
@@ -109,9 +111,11 @@ class ActionSpec(Generic[P]):
     stops: Callable[[P, tuple[str, ...], pd.DataFrame], "pd.Series[bool]"] = field(
         default=lambda _params, _targets, logins: pd.Series(False, index=logins.index, dtype=bool)
     )
-    """Which login events the action would have stopped, aligned with the frame's index.
+    """Which attempts of the incident's family (spine/family.py) the action would have stopped, aligned with the frame's
+    index.
 
-    The frame has columns id, type, occurred_at, user_id, ip, country, user_agent, known_user (bool: the
+    The frame has columns id, type, occurred_at, user_id, ip, country, user_agent, provider, resource_tenant_id, kid
+    (None where nobody said), fate (spine/family.py), known_user (bool: the
     user logged in within 30 days before the attack) and known_address (bool: a login from it succeeded
     before the attack), in order of occurred_at.
     """
@@ -124,7 +128,7 @@ class ActionSpec(Generic[P]):
     """The flag's variant while the action holds it."""
     guards: tuple[Guard, ...] = ()
     hit_cap: float = 0.01
-    """Largest share of legitimate logins it may stop (0..1)."""
+    """Largest share of legitimate attempts it may stop (0..1)."""
     pre_authorised: bool = False
     """True only for the registry's containment that runs without a gate once its cause is confirmed."""
     containment: bool = False

@@ -10,6 +10,7 @@ import pandas as pd
 
 from spine.clock import aware
 from spine.decision.blast import Pair, attempts, label, newcomers
+from spine.family import Family, family_of
 from spine.finding import Finding
 from spine.incident import Incident
 from spine.plan import Coverage
@@ -36,7 +37,7 @@ class Case:
     now: datetime
     window_start: datetime
     logins: pd.DataFrame
-    """The login attempts since `window_start`, labelled (spine/decision/blast.py)."""
+    """The attempts of the kind's family (logins, resets …) since `window_start`, labelled (spine/decision/blast.py)."""
     suspects: frozenset[str]
     """Addresses the findings name, without those of people who only mistyped."""
     readable: bool
@@ -68,8 +69,8 @@ class Case:
         """A case from what was read.
 
         Args:
-            logins: the tenant's login events since one hour before `now` (columns id, type, occurred_at,
-                user_id, ip, country, user_agent); None = they could not be read.
+            logins: the tenant's events of the kind's family since one hour before `now` (columns of
+                spine/decision/blast.py); None = they could not be read.
             known_users: users of those events with a success in the 30 days before the incident; None =
                 they could not be looked up.
             known_addresses: addresses of those events where people lived before it (spine/detect/trust.py); same.
@@ -79,7 +80,8 @@ class Case:
         start = now - LOOK_BACK
         readable = logins is not None and known_users is not None and known_addresses is not None
         ordered = tuple(sorted(findings, key=lambda f: (f.window_end, f.detector, f.subject, str(f.id))))
-        frame = attempts(logins if readable and logins is not None else None, since=start, until=now)
+        family = family_of(incident.kind)
+        frame = attempts(logins if readable else None, since=start, until=now, family=family)
         suspects = {a for f in ordered for a in f.addresses} - newcomers(frame)
         labelled = label(
             frame,
@@ -88,6 +90,7 @@ class Case:
             known_users=known_users or (),
             known_addresses=known_addresses or (),
             residents=residents,
+            family=family,
         )
         return cls(
             incident=incident,
@@ -102,6 +105,11 @@ class Case:
             seen=tuple(sorted(seen)),
             tried=frozenset(tried),
         )
+
+    @property
+    def family(self) -> Family:
+        """The events it is made of."""
+        return family_of(self.incident.kind)
 
     @property
     def firing(self) -> tuple[Finding, ...]:

@@ -11,15 +11,15 @@ _BROWSER = r"mozilla/|opera/"
 
 
 def legitimate_hit(most: float = 0.01) -> Guard:
-    """The replay of the last hour must hit at most `most` (0..1) of the legitimate logins."""
+    """The replay of the last hour must hit at most `most` (0..1) of the legitimate attempts."""
 
     def guard(view: GuardView) -> GuardResult:
         radius = view.blast_radius
         if radius is None:
-            return _unknown("legitimate_hit", "the last hour's logins could not be read")
+            return _unknown("legitimate_hit", f"the last hour's {view.noun} could not be read")
         share = radius.legitimate_share
         because = (
-            f"would hit {radius.legitimate_hit} of {radius.legitimate_events} legitimate logins "
+            f"would hit {radius.legitimate_hit} of {radius.legitimate_events} legitimate {view.noun} "
             f"({share:.2%}, at most {most:.0%})"
         )
         return GuardResult(name="legitimate_hit", passed=share <= most, because=because)
@@ -65,17 +65,19 @@ def no_api_clients(view: GuardView) -> GuardResult:
     """Nobody legitimate logs in by a program, which could not solve a captcha."""
     name = "no_api_clients"
     if view.blast_radius is None:
-        return _unknown(name, "the last hour's logins could not be read")
+        return _unknown(name, f"the last hour's {view.noun} could not be read")
     agents = view.logins.loc[view.logins["legitimate"].astype(bool), "user_agent"]
     named = agents.dropna().astype(str)
     named = named[named.str.strip() != ""]
     if len(agents) and named.empty:
-        return _unknown(name, f"none of {len(agents)} legitimate logins names its user agent")
+        return _unknown(name, f"none of {len(agents)} legitimate {view.noun} names its user agent")
     programs: pd.Series[str] = named[~named.str.lower().str.match(_BROWSER)]
     if len(programs):
-        because = f"{len(programs)} legitimate logins come from programs, for instance {str(programs.iloc[0])[:60]!r}"
+        because = (
+            f"{len(programs)} legitimate {view.noun} come from programs, for instance {str(programs.iloc[0])[:60]!r}"
+        )
         return GuardResult(name=name, passed=False, because=because)
-    return GuardResult(name=name, passed=True, because=f"{len(named)} legitimate logins, all by browsers")
+    return GuardResult(name=name, passed=True, because=f"{len(named)} legitimate {view.noun}, all by browsers")
 
 
 def _unknown(name: str, because: str) -> GuardResult:

@@ -253,9 +253,9 @@ def blast_lines(step: Step) -> tuple[str, ...]:
     past = span(blast.window_end - blast.window_start)
     return (
         f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the attack ({blast.attack_stopped} of "
-        f"{blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate logins ({blast.legitimate_hit} of "
-        f"{blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last {past}; "
-        f"cap {blast.cap:.1%}",
+        f"{blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate {blast.noun} "
+        f"({blast.legitimate_hit} of {blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last "
+        f"{past}; cap {blast.cap:.1%}",
     )
 
 

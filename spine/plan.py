@@ -70,8 +70,10 @@ class BlastRadius(Frozen):
     legitimate_events: int
     legitimate_hit: int
     legitimate_users_hit: int
+    noun: str = "logins"
+    """What the events are attempts of."""
     cap: float
-    """Largest share of legitimate logins the action may hit (0..1)."""
+    """Largest share of legitimate attempts the action may hit (0..1)."""
 
     @property
     def attack_share(self) -> float:
@@ -80,7 +82,7 @@ class BlastRadius(Frozen):
 
     @property
     def legitimate_share(self) -> float:
-        """Share of legitimate logins that would have been hit (0..1)."""
+        """Share of legitimate attempts that would have been hit (0..1)."""
         return self.legitimate_hit / self.legitimate_events if self.legitimate_events else 0.0
 
     @property
@@ -187,7 +189,7 @@ class VerifyCriteria(Frozen):
     """What verification will hold the world against; frozen with the plan."""
 
     max_failures_per_window: float
-    """Failed logins allowed per `window` once fixed."""
+    """Failures (spine/family.py) allowed per `window` once fixed."""
     window: timedelta
     hold: timedelta
     """How long the rate must stay under the limit."""

@@ -1,4 +1,4 @@
-"""From login events to the samples a verdict is made of."""
+"""From events to the samples a verdict is made of."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from spine.decision.blast import STOPPED, SUCCEEDED, attempts, overrun
-from spine.event import EventType
+from spine.attribute import LOGINS
+from spine.decision.blast import attempts, overrun
+from spine.event_type import EventType
+from spine.family import FAMILIES, Family, Fate
 from spine.verdict import Sample
 
 PATIENCE = timedelta(minutes=2)
 """Whoever has not got past a captcha after so long has given up. Judgement."""
-_PAST_CAPTCHA = (EventType.CAPTCHA_PASSED.value, SUCCEEDED, EventType.LOGIN_FAILED.value)
+_PAST_CAPTCHA = (EventType.CAPTCHA_PASSED.value, EventType.LOGIN_SUCCEEDED.value, EventType.LOGIN_FAILED.value)
 
 
 def samples(
@@ -25,20 +27,22 @@ def samples(
     known_users: Collection[str],
     known_addresses: Collection[str],
     suspects: Collection[str] = (),
+    family: Family = FAMILIES[LOGINS],
 ) -> list[Sample]:
     """One sample per whole window since `applied_at`.
 
     Args:
-        logins: the tenant's login events since `applied_at`.
+        logins: the tenant's events of `family` since `applied_at`.
         watermark: how far the tenant's events reach; a window that ends after it is incomplete. A source is
             allowed one silent window, for a quiet tenant is not a broken one.
         known_users: users with a success in the 30 days before the incident.
         known_addresses: addresses where people lived before it.
         suspects: addresses of the evidence. What fails for most users of one of them is no person, known or not.
+        family: which events are attempts. Where addresses do not tell who does it, known users count anywhere.
     """
-    frame = attempts(logins, since=applied_at, until=now)
+    frame = attempts(logins, since=applied_at, until=now, family=family)
     homes = set(known_addresses) - overrun(frame, suspects, known_users)
-    steady = frame["user_id"].isin(set(known_users)) & frame["ip"].isin(homes)
+    steady = frame["user_id"].isin(set(known_users)) & (frame["ip"].isin(homes) | (not family.hostile))
     people = logins["user_id"].isin(set(known_users)) & logins["ip"].isin(homes)
     gave_up = _captchas(logins[people], now)
     reach = applied_at if watermark is None else watermark + window
@@ -74,16 +78,16 @@ def success_rate(frame: pd.DataFrame, before: datetime, least: int) -> float | N
     steady = frame[(frame["occurred_at"] < before) & frame["known_user"] & frame["known_address"]]
     if len(steady) < max(least, 1):
         return None
-    return float((steady["type"] == SUCCEEDED).mean())
+    return float((steady["fate"] == Fate.WORKED).mean())
 
 
 def _sample(rows: pd.DataFrame, steady: "pd.Series[bool]", start: datetime, end: datetime, *, complete: bool) -> Sample:
     return Sample(
         start=start,
         end=end,
-        failures=int((rows["type"] == EventType.LOGIN_FAILED.value).sum()),
-        stopped=int(rows["type"].isin(STOPPED).sum()),
+        failures=int((rows["fate"] == Fate.FAILED).sum()),
+        stopped=int((rows["fate"] == Fate.STOPPED).sum()),
         legitimate_attempts=int(steady.sum()),
-        legitimate_successes=int((steady & (rows["type"] == SUCCEEDED)).sum()),
+        legitimate_successes=int((steady & (rows["fate"] == Fate.WORKED)).sum()),
         complete=complete,
     )

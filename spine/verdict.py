@@ -1,6 +1,6 @@
 """Did it help, and did it hurt? The verdict compares the world after the effect with the plan's criteria.
 
-That failures fell is not enough: too few legitimate logins, or a silent source, prove nothing; and that we
+That failures fell is not enough: too few legitimate attempts, or a silent source, prove nothing; and that we
 dropped the traffic is not the same as that the attack ended. The verdict says which of the two it saw.
 """
 
@@ -43,9 +43,9 @@ class Sample:
     start: datetime
     end: datetime
     failures: int
-    """Failed logins of the tenant."""
+    """Attempts of the tenant that failed."""
     stopped: int
-    """Attempts that were throttled or blocked."""
+    """Attempts that we throttled or blocked."""
     legitimate_attempts: int
     """Attempts of known users from known addresses, stopped ones included."""
     legitimate_successes: int

@@ -6,11 +6,11 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from spine.decision.blast import COLUMNS, DETAILS
 from spine.event import LOGIN_FAMILY
+from spine.family import Family
 from spine.ids import TenantId
 from store.stage import cursor_of
-
-_RECENT = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
 
 
 def recent_logins(connection: Connection, tenant: TenantId, since: datetime, until: datetime) -> pd.DataFrame:
@@ -25,7 +25,31 @@ def recent_logins(connection: Connection, tenant: TenantId, since: datetime, unt
             "and type = any(%(types)s) and not synthetic order by occurred_at, id",
             {"tenant": tenant, "since": since, "until": until, "types": [t.value for t in LOGIN_FAMILY]},
         ).fetchall()
-    frame = pd.DataFrame(rows, columns=list(_RECENT))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def recent_events(
+    connection: Connection, tenant: TenantId, family: Family, since: datetime, until: datetime
+) -> pd.DataFrame:
+    """Events of `family` with `since` <= occurred_at < `until`, oldest first, drills left out.
+
+    Columns: those of `recent_logins`, then provider, resource_tenant_id, kid (str | None) and attributes (of the types
+    whose attributes say what became of the attempt; else None).
+    """
+    with cursor_of(connection) as cursor:
+        rows = cursor.execute(
+            "select id, type, occurred_at, user_id, host(ip), country, user_agent, provider, resource_tenant_id, "
+            "attributes->>'kid', case when type = any(%(told)s) then attributes end from auth_ops_logs "
+            "where tenant_id = %(tenant)s and occurred_at >= %(since)s and occurred_at < %(until)s "
+            "and type = any(%(types)s) and not synthetic order by occurred_at, id",
+            {
+                "tenant": tenant, "since": since, "until": until, "types": [t.value for t in family.read],
+                "told": [t.value for t in family.told],
+            },
+        ).fetchall()  # fmt: skip
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])
     frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True).astype("datetime64[us, UTC]")
     return frame
 

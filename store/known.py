@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from spine.attribute import LOGINS
 from spine.case import Usual
 from spine.detect.trust import known_good
+from spine.event_type import EventType
+from spine.family import FAMILIES, Family
 from spine.ids import TenantId
 from store.named import sql
 from store.stage import cursor_of
@@ -15,7 +18,7 @@ from store.stage import cursor_of
 _DAYS = timedelta(days=30)
 _ENTERED = """
 select distinct host(ip), user_id from auth_ops_logs
-where tenant_id = %(tenant)s and type = 'login_succeeded' and occurred_at >= %(since)s and occurred_at < %(until)s
+where tenant_id = %(tenant)s and type = any(%(types)s) and occurred_at >= %(since)s and occurred_at < %(until)s
   and not synthetic and user_id = any(%(users)s)"""
 
 
@@ -23,7 +26,7 @@ class Known(NamedTuple):
     """Who and what was good before a moment."""
 
     users: set[str]
-    """With a successful login."""
+    """With a login, or another attempt of the family, that worked."""
     addresses: set[str]
     """Where people lived (spine/detect/trust.py)."""
     residents: set[tuple[str, str]]
@@ -31,7 +34,13 @@ class Known(NamedTuple):
 
 
 def known_before(
-    connection: Connection, tenant: TenantId, moment: datetime, *, users: Collection[str], addresses: Collection[str]
+    connection: Connection,
+    tenant: TenantId,
+    moment: datetime,
+    *,
+    users: Collection[str],
+    addresses: Collection[str],
+    family: Family = FAMILIES[LOGINS],
 ) -> Known:
     """What of those given was good in the 30 days before `moment`.
 
@@ -40,32 +49,34 @@ def known_before(
     """
     span = {"tenant": tenant, "since": moment - _DAYS, "until": moment}
     with cursor_of(connection) as cursor:
-        entered = cursor.execute(_ENTERED, span | {"users": list(users)}).fetchall()
+        types = sorted({EventType.LOGIN_SUCCEEDED.value, *(t.value for t in family.successes)})
+        entered = cursor.execute(_ENTERED, span | {"users": list(users), "types": types}).fetchall()
         lived = cursor.execute(sql("known_addresses"), span | {"addresses": list(addresses)}).fetchall()
     homes = {ip for ip, tried, got_in, early in lived if known_good(tried=tried, entered=got_in, early=early)}
     wanted = set(addresses)
     return Known({user for _, user in entered}, homes & wanted, {pair for pair in entered if pair[0] in wanted})
 
 
-def usual(connection: Connection, tenant: TenantId, now: datetime) -> Usual:
+def usual(connection: Connection, tenant: TenantId, now: datetime, family: Family = FAMILIES[LOGINS]) -> Usual:
     """What this hour of the week is like without an attack, from the seasonal profile."""
     medians = {
         row.type: row.median
         for row in connection.execute(
             text(
                 "select distinct on (type) type, median from auth_metric_profile where tenant_id = :tenant"
-                " and weeks > 0 and type in ('login_failed', 'login_succeeded')"
+                " and weeks > 0 and type = any(:types)"
                 " and hour <= :now and hour > :now - interval '2 hours'"
                 " order by type, hour desc"
             ),
-            {"tenant": tenant, "now": now},
+            {"tenant": tenant, "now": now, "types": [t.value for t in (*family.failures, *family.successes)]},
         )
     }
-    failed, succeeded = medians.get("login_failed"), medians.get("login_succeeded")
-    if failed is None and succeeded is None:
+    if not medians:
         return Usual()
-    total = (failed or 0.0) + (succeeded or 0.0)
-    return Usual(failures_per_hour=failed or 0.0, success_rate=(succeeded or 0.0) / total if total else None)
+    failed = float(sum(medians.get(t.value, 0.0) for t in family.failures))
+    worked = float(sum(medians.get(t.value, 0.0) for t in family.successes))
+    total = failed + worked
+    return Usual(failures_per_hour=failed, success_rate=worked / total if total else None)
 
 
 def watermark(connection: Connection, tenant: TenantId) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from spine.case import LOOK_BACK, Case
+from spine.family import family_of
 from spine.finding import Finding
 from spine.incident import Incident
 from store import events, incidents, known, leases
@@ -26,16 +27,17 @@ def read_case(database: Database, incident: Incident, now: datetime) -> Case:
 
 def _read(database: Database, incident: Incident, now: datetime) -> dict[str, Any]:
     """What the event store knows; None where it could not be asked."""
-    tenant = incident.tenant_id
+    tenant, family = incident.tenant_id, family_of(incident.kind)
     try:
         with database.system() as connection:
-            logins = events.recent_logins(connection, tenant, now - LOOK_BACK, now)
+            logins = events.recent_events(connection, tenant, family, now - LOOK_BACK, now)
             good = known.known_before(
                 connection,
                 tenant,
                 incident.first_event_at,
                 users=sorted({str(u) for u in logins["user_id"].dropna()}),
                 addresses=sorted({str(a) for a in logins["ip"].dropna()}),
+                family=family,
             )
             return {
                 "logins": logins,
@@ -43,7 +45,7 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
                 "known_addresses": good.addresses,
                 "residents": good.residents,
                 "watermark": known.watermark(connection, tenant),
-                "usual": known.usual(connection, tenant, now),
+                "usual": known.usual(connection, tenant, now, family),
             }
     except SQLAlchemyError:
         return {"logins": None, "known_users": None, "known_addresses": None, "watermark": None}

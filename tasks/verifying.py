@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from spine.audit import AuditAction
 from spine.errors import Broken
+from spine.family import family_of
 from spine.ids import IncidentId
 from spine.incident import Incident, IncidentStatus
 from spine.lease import Lease, LeaseState
@@ -48,21 +49,22 @@ def look(
     database: Database, decision: Decision, incident: Incident, now: datetime, *, at_most: timedelta | None = None
 ) -> tuple[Verdict, list[Sample]]:
     """The verdict at `now`, and the samples it rests on: since the effect, `at_most` so far back. Changes nothing."""
-    criteria = _criteria(decision)
+    criteria, family = _criteria(decision), family_of(incident.kind)
     with database.system() as connection:
         applied_at = _since(connection, incident, now)
         if at_most is not None:
             applied_at = max(applied_at, now - at_most)
-        logins = events.recent_logins(connection, incident.tenant_id, applied_at, now)
+        logins = events.recent_events(connection, incident.tenant_id, family, applied_at, now)
         good = known.known_before(
             connection, incident.tenant_id, incident.first_event_at,
             users=sorted({str(u) for u in logins["user_id"].dropna()}),
-            addresses=sorted({str(a) for a in logins["ip"].dropna()}),
+            addresses=sorted({str(a) for a in logins["ip"].dropna()}), family=family,
         )  # fmt: skip
         reach = known.watermark(connection, incident.tenant_id)
     found = samples(
         logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=good.users,
         known_addresses=good.addresses, suspects=incident.summary.get("addresses", ()),
+        family=family,
     )  # fmt: skip
     return judge(criteria, found, applied_at=applied_at, now=now), found
 

@@ -1,4 +1,6 @@
-"""The counterfactual blast radius: the last hour's login attempts, replayed against a proposed action.
+"""The counterfactual blast radius: the last hour's attempts (spine/family.py), replayed against a proposed action.
+
+Where addresses tell who does it:
 
 Attack       attempts from addresses of the evidence where nobody lived before the attack, and failures from
              any other address that was unknown before it. An address of the evidence that was known but now
@@ -7,6 +9,7 @@ Attack       attempts from addresses of the evidence where nobody lived before t
              whatever others do at it.
 Legitimate   successes from elsewhere, and failures of users with a success in the prior 30 days from
              addresses that were known before, or where they are at home.
+Where they do not, every attempt that did not work belongs to the incident, and every one that worked is legitimate.
 """
 
 from collections.abc import Collection
@@ -15,36 +18,43 @@ from datetime import datetime
 import pandas as pd
 
 from spine.action import ActionParams, ActionSpec
-from spine.event import EventType
+from spine.attribute import LOGINS
+from spine.family import FAMILIES, Family, Fate
 from spine.plan import BlastRadius
 
 COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
-"""What a frame of login events has."""
-SUCCEEDED = EventType.LOGIN_SUCCEEDED.value
+"""What a frame of events has."""
+DETAILS = ("provider", "resource_tenant_id", "kid", "attributes")
+"""What it may have beside."""
+_LOGINS = FAMILIES[LOGINS]
+(SUCCEEDED,) = (kind.value for kind in _LOGINS.successes)
+ATTEMPTS = tuple(kind.value for kind in _LOGINS.attempts)
+"""Types that stand for one attempt to log in; a captcha shown is not one."""
 OVERRUN_SHARE = 0.5
 """An address of the evidence is overrun when no more than this share of its users are known ones who got in."""
-STOPPED = (EventType.LOGIN_THROTTLED.value, EventType.LOGIN_BLOCKED.value)
 Pair = tuple[str, str]
 """Address and user."""
-ATTEMPTS = (SUCCEEDED, EventType.LOGIN_FAILED.value, *STOPPED)
-"""Types that stand for one attempt to log in; a captcha shown is not one."""
 
 
-def attempts(logins: pd.DataFrame | None, *, since: datetime, until: datetime) -> pd.DataFrame:
-    """The attempts in [since, until] in order of time; an empty frame for None."""
-    if logins is None or logins.empty:
-        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
+def attempts(
+    events: pd.DataFrame | None, *, since: datetime, until: datetime, family: Family = _LOGINS
+) -> pd.DataFrame:
+    """The attempts in [since, until] in order of time, with their `fate`; an empty frame for None."""
+    columns = [*COLUMNS, *DETAILS]
+    if events is None or events.empty:
+        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in (*columns, "fate")})
         return empty.assign(occurred_at=pd.to_datetime(empty["occurred_at"], utc=True))
-    frame = logins.reindex(columns=list(COLUMNS))
+    frame = events.reindex(columns=columns)
     frame = frame.assign(occurred_at=pd.to_datetime(frame["occurred_at"], utc=True))
-    inside = frame["type"].isin(ATTEMPTS) & frame["occurred_at"].between(since, until)
-    return frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
+    inside = frame["type"].isin([t.value for t in family.attempts]) & frame["occurred_at"].between(since, until)
+    frame = frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
+    return frame.assign(fate=family.fates(frame))
 
 
 def newcomers(frame: pd.DataFrame, *, most_failures: int = 3) -> frozenset[str]:
     """Addresses where one single user failed once or a few times and then got in: most likely mistyped, no attack."""
     seen = frame.dropna(subset=["ip"])
-    seen = seen.assign(worked=seen["type"] == SUCCEEDED, at=range(len(seen)))
+    seen = seen.assign(worked=seen["fate"] == Fate.WORKED, at=range(len(seen)))
     by = seen.groupby("ip", sort=False)
     last = seen.loc[by["at"].idxmax()].set_index("ip")["worked"] if len(seen) else pd.Series(dtype=bool)
     failures = (~seen["worked"]).groupby(seen["ip"]).sum()
@@ -61,9 +71,10 @@ def label(
     known_users: Collection[str],
     known_addresses: Collection[str],
     residents: Collection[Pair] = (),
+    family: Family = _LOGINS,
 ) -> pd.DataFrame:
-    """`frame` with the bool columns known_user, known_address, attack and legitimate."""
-    worked = frame["type"] == SUCCEEDED
+    """`frame` (of `attempts`) with the bool columns known_user, known_address, attack and legitimate."""
+    worked = frame["fate"] == Fate.WORKED
     before = frame[worked & (frame["occurred_at"] < attack_start)]
     ours = {*known_users, *before["user_id"].dropna()}
     known_user = frame["user_id"].isin(ours)
@@ -72,8 +83,20 @@ def label(
     lives = pd.MultiIndex.from_frame(frame[["ip", "user_id"]]).isin(list(residents)) if residents else False
     at_home = (lives & (worked | ~lost)) | (known_address & lost & worked & known_user)
     known_address &= ~lost
+    if not family.hostile:
+        return _flagged(frame, known_user, known_address, ~worked, worked)
     attack = ~known_address & (frame["ip"].isin(set(suspects)) | ~worked) & ~at_home
     legitimate = ~attack & (worked | (known_user & known_address) | at_home)
+    return _flagged(frame, known_user, known_address, attack, legitimate)
+
+
+def _flagged(
+    frame: pd.DataFrame,
+    known_user: "pd.Series[bool]",
+    known_address: "pd.Series[bool]",
+    attack: "pd.Series[bool]",
+    legitimate: "pd.Series[bool]",
+) -> pd.DataFrame:
     flags = {"known_user": known_user, "known_address": known_address, "attack": attack, "legitimate": legitimate}
     return frame.assign(**{name: flag.astype(bool) for name, flag in flags.items()})
 
@@ -83,7 +106,7 @@ def overrun(frame: pd.DataFrame, suspects: Collection[str], known_users: Collect
     user counts as one."""
     rows = frame[frame["ip"].isin(set(suspects))]
     who = rows["user_id"].where(rows["user_id"].notna(), rows["id"])
-    good = (rows["type"] == SUCCEEDED) & rows["user_id"].isin(set(known_users))
+    good = (rows["fate"] == Fate.WORKED) & rows["user_id"].isin(set(known_users))
     share = good.groupby([rows["ip"], who]).any().groupby(level="ip").mean()
     return frozenset(share.index[share <= OVERRUN_SHARE])
 
@@ -96,6 +119,7 @@ def estimate(
     *,
     since: datetime,
     until: datetime,
+    family: Family = _LOGINS,
 ) -> BlastRadius:
     """What `spec` would have done to the attempts of `labelled`, had it been in force all the time."""
     seen = labelled.drop(columns=["attack", "legitimate"])
@@ -110,5 +134,6 @@ def estimate(
         legitimate_events=int(legitimate.sum()),
         legitimate_hit=int(hit.sum()),
         legitimate_users_hit=int(labelled.loc[hit, "user_id"].nunique()),
+        noun=family.noun,
         cap=spec.hit_cap,
     )

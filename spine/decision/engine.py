@@ -157,7 +157,7 @@ def _missing(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
     if not case.findings:
         found.append("no detector has fired")
     if not case.readable:
-        found.append("the last hour's logins, or who was known before, could not be read: no blast radius")
+        found.append(f"the last hour's {case.family.noun}, or who was known before, could not be read: no blast radius")
     if case.watermark is None:
         found.append("how far the tenant's events reach is unknown")
     elif case.now - case.watermark > STALE_AFTER:

@@ -40,9 +40,13 @@ def examine(
         return Examination((GuardResult(name="bounds", passed=False, because="; ".join(problems)),), None)
     parsed = spec.parse(params)
     radius = (
-        estimate(spec, parsed, targets, case.logins, since=case.window_start, until=case.now) if case.readable else None
+        estimate(spec, parsed, targets, case.logins, since=case.window_start, until=case.now, family=case.family)
+        if case.readable
+        else None
     )
-    view = GuardView(params=parsed, targets=targets, blast_radius=radius, site=rules.site, logins=case.logins)
+    view = GuardView(
+        params=parsed, targets=targets, blast_radius=radius, site=rules.site, noun=case.family.noun, logins=case.logins
+    )
     results = [guard(view) for guard in spec.guards]
     if radius is not None and not radius.within_cap:
         results.append(GuardResult(name="cap", passed=False, because=_breach(radius)))
@@ -51,6 +55,6 @@ def examine(
 
 def _breach(radius: BlastRadius) -> str:
     return (
-        f"would stop {radius.legitimate_hit} of {radius.legitimate_events} legitimate logins "
+        f"would stop {radius.legitimate_hit} of {radius.legitimate_events} legitimate {radius.noun} "
         f"({radius.legitimate_share:.2%}), the cap is {radius.cap:.2%}"
     )

@@ -13,7 +13,7 @@ MOST = 40
 
 
 def evidence(case: Case) -> tuple[EvidenceRef, ...]:
-    """One receipt per finding, and one for the replayed logins."""
+    """One receipt per finding, and one for the replayed attempts."""
     clearest = sorted(case.findings, key=lambda f: -f.margin)
     own, rest = {f.id for f in clearest[:MOST]}, clearest[MOST:]
     found = [_of_finding(f) for f in case.findings if f.id in own]
@@ -68,15 +68,15 @@ def _of_many(case: Case, refs: list[EvidenceRef]) -> EvidenceRef:
 
 
 def _of_logins(case: Case) -> EvidenceRef:
-    frame = case.logins
+    frame, noun = case.logins, case.family.noun
     columns = ["id", "type", "user_id", "ip"]
     rows = frame[columns].astype(object).where(frame[columns].notna(), None).to_numpy().tolist()
     times = [t.isoformat() for t in frame["occurred_at"]]
     counts = {name: float(frame[name].sum()) for name in ("attack", "legitimate")}
     return EvidenceRef(
         id=derive("evidence", case.incident.tenant_id, case.incident.id, "logins", case.now),
-        source="events/logins",
-        query="login attempts of the tenant in the last hour",
+        source=f"events/{noun.replace(' ', '_')}",
+        query=f"{noun} of the tenant in the last hour",
         window_start=case.window_start,
         window_end=case.now,
         n=len(frame),

@@ -1,4 +1,4 @@
-"""evidence.snapshot: freeze what the login events say now, before retention and the attack's end blur it."""
+"""evidence.snapshot: freeze what the incident's events say now, before retention and the attack's end blur it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from spine.action import ActionParams, ActionSpec
 from spine.detect.summary import hashed
+from spine.family import family_of
 from spine.ids import TenantId
 from spine.lease import Lease
 from spine.plan import Risk
-from store.events import recent_logins
+from store import incidents
+from store.events import recent_events
 from store.evidence import add_evidence, digest, evidence_rows
 from tasks.mitigation import Observation
 
@@ -30,7 +32,7 @@ class Params(ActionParams):
 
 SPEC = ActionSpec(
     key="evidence.snapshot",
-    title="Freeze the login events as evidence",
+    title="Freeze the events as evidence",
     params=Params,
     risk=Risk.LOW,
     reversible=False,
@@ -54,12 +56,13 @@ class Snapshot:
         if _stored(connection, lease) is not None:
             return
         since = lease.created_at - timedelta(hours=self.spec.parse(lease.params).hours)
-        logins = recent_logins(connection, lease.tenant_id, since, lease.created_at)
-        counts = {str(kind): float(n) for kind, n in logins["type"].value_counts().sort_index().items()}
+        family = family_of(incidents.get(connection, lease.incident_id).kind)
+        seen = recent_events(connection, lease.tenant_id, family, since, lease.created_at)
+        counts = {str(kind): float(n) for kind, n in seen["type"].value_counts().sort_index().items()}
         add_evidence(
-            connection, lease.tenant_id, lease.incident_id, source=_source(lease), query="login events",
-            window_start=since, window_end=lease.created_at, n=len(logins), observed=counts, threshold={},
-            body=_body(lease.tenant_id, logins), at=now,
+            connection, lease.tenant_id, lease.incident_id, source=_source(lease), query=f"events of {family.noun}",
+            window_start=since, window_end=lease.created_at, n=len(seen), observed=counts, threshold={},
+            body=_body(lease.tenant_id, seen), at=now,
         )  # fmt: skip
 
     def revert(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
@@ -88,16 +91,16 @@ def _stored(connection: Connection, lease: Lease) -> dict[str, Any] | None:
     return next((row for row in rows if row["source"] == _source(lease)), None)
 
 
-def _body(tenant: TenantId, logins: pd.DataFrame) -> dict[str, Any]:
+def _body(tenant: TenantId, seen: pd.DataFrame) -> dict[str, Any]:
     """Who took part, hashed where it is a person, and one digest over every single event."""
     events = hashlib.sha256()
-    for row in logins.itertuples(index=False):
+    for row in seen.itertuples(index=False):
         events.update("\x1f".join(str(value) for value in row).encode() + b"\n")
     return {
         "events_sha256": events.hexdigest(),
-        "addresses": _top(logins["ip"]),
-        "users": {hashed(tenant, user): n for user, n in _top(logins["user_id"]).items()},
-        "user_agents": _top(logins["user_agent"]),
+        "addresses": _top(seen["ip"]),
+        "users": {hashed(tenant, user): n for user, n in _top(seen["user_id"]).items()},
+        "user_agents": _top(seen["user_agent"]),
     }
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import text
 
 from spine.detect.frames import COLUMNS, Frames
 from spine.event import Event
+from spine.family import family_of
 from spine.ids import TenantId
+from spine.incident import IncidentKind
 from spine.settings import RetentionSettings
 from store.engine import Database
-from store.events import login_counts, recent_logins
+from store.events import login_counts, recent_events, recent_logins
 from store.fold import fold
 from store.frames import read_frames
 from store.ingest import ingest
@@ -195,6 +197,29 @@ def test_login_events_can_be_replayed_and_counted_by_network(database: Database,
         counted = login_counts(connection, tenant, since, now, ["203.0.113.0/26"])
         assert (counted["login_failed"], counted["login_succeeded"]) == (1, 0)
         assert login_counts(connection, tenant, since, now)["login_failed"] == 2
+
+
+def test_events_are_read_by_family_with_what_decides_their_fate(database: Database, event: Any, now: datetime) -> None:
+    tenant = TenantId("acme")
+    rows = [
+        event(1), event(2, type="login_blocked", attributes={"limited_by": "user", "asn": 1}),
+        event(3, type="jwt_accepted", attributes={"kid": "k1"}), event(4, type="login_failed", attributes={"asn": 2}),
+        event(5, type="oauth_callback_ok", provider="google"),
+    ]  # fmt: skip
+    ingest(database, tenant, rows)
+    since = now - timedelta(hours=1)
+    with database.tenant(tenant) as connection:
+        frames = {
+            kind: recent_events(connection, tenant, family_of(kind), since, now).set_index("id")
+            for kind in (IncidentKind.FAILED_LOGINS_SPIKE, IncidentKind.JWT_VALIDATION_ERRORS)
+        }
+        oauth = recent_events(connection, tenant, family_of(IncidentKind.OAUTH_CALLBACK_ERRORS), since, now)
+    logins, tokens = frames.values()
+    assert logins["attributes"].to_dict() == {
+        "e000001": None, "e000002": {"limited_by": "user", "asn": 1}, "e000004": None,
+    }  # fmt: skip
+    assert tokens["kid"].to_dict() == {"e000003": "k1"}
+    assert oauth["provider"].tolist() == ["google"]
 
 
 def test_late_rows_repair_the_summary_of_their_hour(database: Database, event: Any, now: datetime) -> None:
