@@ -21,8 +21,7 @@ _GROUPS: dict[type[Block], str] = {SpineSlack: "SLACK", SpineSmtp: "SMTP", Spine
 
 async def register() -> None:
     """Make the block types known to the server, so that people can fill them in in Prefect UI."""
-    for block in ALL:
-        await block.aregister_type_and_schema()
+    await asyncio.gather(*(block.aregister_type_and_schema() for block in ALL))
 
 
 async def settings_from_blocks() -> Settings:

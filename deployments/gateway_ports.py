@@ -5,7 +5,6 @@ from uuid import UUID
 
 import structlog
 
-from blocks.orchestrator import start_run, wake
 from gateway.context import Nudge, Wake
 from spine.errors import Transient
 from spine.ids import ApprovalId
@@ -23,6 +22,8 @@ def wake_port(database: Database) -> Wake:
             approval = approvals.get(connection, ApprovalId(approval_id))
         if approval is None or approval.flow_run_id is None:
             return
+        from blocks.orchestrator import wake  # takes a second to import: deployments/gateway.py sees to it
+
         try:
             if await wake(approval.flow_run_id):
                 with database.system() as connection:
@@ -37,6 +38,8 @@ def nudge_port(interval_seconds: float = 5) -> Nudge:
     """Starts a detection now; several gateways start one per interval together."""
 
     async def nudge() -> None:
+        from blocks.orchestrator import start_run
+
         slot = int(datetime.now(UTC).timestamp() // interval_seconds)
         try:
             await start_run("detect/now", {}, idempotency_key=f"nudge:{slot}", tags=("nudge",))

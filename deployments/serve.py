@@ -60,9 +60,8 @@ async def main(warm: WarmStart) -> None:
         limit=settings.prefect.run_limit,
         pause_on_shutdown=False,
     )
-    await register()
-    for deployment in await deployments(settings):
-        await runner.aadd_deployment(deployment)
+    made = await deployments(settings)
+    await asyncio.gather(register(), *(runner.aadd_deployment(deployment) for deployment in made))
     await warm.ready()
     sys.executable = str(warm.program)  # the runner calls it for each run: docs/adr/0004
     with first_alive(database_url(), derive("runner", NO_TENANT)) as alone:

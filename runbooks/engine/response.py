@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from prefect.flow_runs import asuspend_flow_run
+from prefect.runtime import flow_run
 
 from runbooks.engine.context import CURRENT, RunContext
 from runbooks.engine.gate import pass_gate
@@ -39,16 +40,18 @@ async def respond(context: RunContext) -> str:
     Restarts from the top whenever the run resumes or a new one takes over: every part looks at the ledger first.
     """
     CURRENT.set(context)
-    incident = context.incident()
+    incident, began, resumed = context.incident(), context.now(), (flow_run.run_count or 1) > 1
     if incident.status is IncidentStatus.RESOLVED:
         return "the incident is resolved"
-    await show("incident", incident, incident_text(incident), "What happened")
+    if not resumed:  # else it was shown before, and now every tenth of a second counts
+        await show("incident", incident, incident_text(incident), "What happened")
     if incident.status is IncidentStatus.ESCALATED:
         await roll_back("the incident was handed to people")
         return "escalated: people decide what happens next"
     while True:
         decision = plan()
-        await show("plan", incident, plan_text(decision), "What is proposed, and why")
+        if not resumed or decision.created_at >= began:
+            await show("plan", incident, plan_text(decision), "What is proposed, and why")
         if decision.decision not in _ACTS:
             return await _no_action(context, decision)
         if context.incident().status not in _ACTED:
