@@ -47,7 +47,7 @@ def waiting() -> None:
             row = (one.tenant_id, one.gate.label, one.risk.value, f"{one.expires_at:%H:%M:%S}", short(one.incident_id))
             table.add_row(short(one.id), *row)
     opened.close()
-    console().print(table)
+    console().print(table if table.row_count else "Nothing waits for a decision.")
 
 
 def show(approval: _Id) -> None:

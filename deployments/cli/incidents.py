@@ -39,7 +39,7 @@ def list_incidents(
             short(one.id), f"{one.opened_at:%Y-%m-%d %H:%M}", one.tenant_id, one.kind.value,
             str(one.summary.get("class", "")), one.severity.label, _status(one),
         )  # fmt: skip
-    console().print(table)
+    console().print(table if found else "No incidents.")
 
 
 @incidents.command()

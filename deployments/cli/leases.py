@@ -38,7 +38,7 @@ def list_leases(tenant: Annotated[str | None, typer.Option(help="Only this tenan
             short(lease.id), lease.tenant_id, lease.action_key, "\n".join(lease.targets), lease.state.value,
             _left(lease, now), note,
         )  # fmt: skip
-    console().print(table)
+    console().print(table if found else "Nothing is in force.")
 
 
 @leases.command()
