@@ -9,20 +9,19 @@ Responds graduated and temporary: evidence.snapshot, rate_limit.strict, captcha.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pandas as pd
 
 from spine.case import Case, Confounder, Diagnosis, Proposal
 from spine.case_example import Crowd
 from spine.case_example import case as example
+from spine.criteria import recovery
 from spine.decision.blast import SUCCEEDED
 from spine.incident import Incident, IncidentKind
 from spine.network import gather
 from spine.outlook import following, impact
 from spine.plan import Coverage, Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
-from spine.sample import success_rate
 from spine.settings.respond import VerifySettings
 from spine.severity import Severity
 
@@ -106,20 +105,7 @@ def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
 
 def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCriteria:
     """Failures at most max(floor, factor x baseline) per window, soon and for a while; nobody legitimate hurt."""
-    window = min(timedelta(minutes=settings.window_minutes), timedelta(minutes=settings.hold_minutes))
-    usual = case.usual.failures_per_hour or 0.0
-    per_five = max(settings.max_failures_floor_per_5m, settings.baseline_factor * usual / 12)
-    before = success_rate(case.logins, case.incident.first_event_at, settings.min_legitimate)
-    return VerifyCriteria(
-        max_failures_per_window=round(per_five * (window / timedelta(minutes=5)), 3),
-        window=window,
-        hold=timedelta(minutes=settings.hold_minutes),
-        deadline=timedelta(minutes=settings.settle_minutes),
-        baseline_success_rate=before if before is not None else case.usual.success_rate,
-        max_success_drop=settings.max_success_drop,
-        min_legitimate=settings.min_legitimate,
-        max_captcha_abandoned=settings.max_captcha_abandoned,
-    )
+    return recovery(case, settings)
 
 
 def tell_admins(incident: Incident, decision: Decision) -> str:

@@ -5,7 +5,7 @@ Each `tasks/mitigations/<kind>.py` exports one as `SPEC`. The decision engine kn
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any, Generic, TypeVar
 
@@ -58,6 +58,26 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What an action's targets must be when they are the names of something."""
+
+    of: str
+    """The property of an evaluation's context that names it, for instance "provider"."""
+    noun: str
+    """What they are, for people: "providers"."""
+    most_characters: int = 200
+
+    def problem(self, target: str) -> str | None:
+        """Why `target` may not be acted upon, or None."""
+        shown = f"{target[:60]!r} is no name of {self.noun}"
+        if not target.strip() or target != target.strip() or not target.isprintable():
+            return shown
+        if len(target) > self.most_characters:
+            return f"{shown}: longer than {self.most_characters} characters"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteFacts:
     """What guards look up about the installation. None = the look-up failed, and the guard fails closed."""
 
@@ -71,6 +91,21 @@ class SiteFacts:
     """Its name; "" = none is configured."""
     captcha_accessible: bool | None
     """True when people who cannot solve it have another way."""
+    email_secondary: str | None = None
+    """The mail provider to fail over to; "" = none is configured."""
+    email_secondary_ready: bool | None = None
+    """True when its DNS aligns with the sender's domain and a canary was delivered."""
+    link_minutes: Mapping[str, float] | None = None
+    """How long links live, by token."""
+    oauth_known_good: Mapping[str, str] | None = None
+    """Version of each provider's configuration whose synthetic flow passed."""
+    issuers: tuple[str, ...] | None = None
+    """Issuers whose key sets are trusted."""
+    former_kids: tuple[str, ...] | None = None
+    """Keys that were trusted before and are not tainted."""
+    compromised_kids: tuple[str, ...] | None = None
+    origin_headroom: float | None = None
+    """What the origin could serve on top of today's peak, as a share of its capacity (0..1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +118,12 @@ class GuardView:
     blast_radius: BlastRadius | None
     """None = no events could be read."""
     site: SiteFacts
+    began: datetime | None = None
+    """When the incident began; None = unknown."""
+    along: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The family's other events of the last hour (spine/family.py), without columns when none could be read."""
+    ways: Mapping[str, frozenset[str]] | None = None
+    """By which providers each user of the case got in within 30 days; None = it was not looked up."""
     noun: str = "logins"
     """What the incident's events are attempts of, for the words of an answer."""
     logins: pd.DataFrame
@@ -114,15 +155,19 @@ class ActionSpec(Generic[P]):
     """Which attempts of the incident's family (spine/family.py) the action would have stopped, aligned with the frame's
     index.
 
-    The frame has columns id, type, occurred_at, user_id, ip, country, user_agent, provider, resource_tenant_id, kid
-    (None where nobody said), fate (spine/family.py), known_user (bool: the
+    The frame has columns id, type, occurred_at, user_id, ip, country, user_agent, provider, resource_tenant_id, kid,
+    service (None where nobody said), fate (spine/family.py), known_user (bool: the
     user logged in within 30 days before the attack) and known_address (bool: a login from it succeeded
     before the attack), in order of occurred_at.
     """
     max_targets: int = 0
     """0 = it acts on the whole tenant and takes no targets."""
+    targets_optional: bool = False
+    """True when without targets it acts on the whole tenant."""
     networks: Networks | None = None
     """Set when targets are networks."""
+    names: Names | None = None
+    """Set when targets are names of something."""
     flag_key: str | None = None
     variant: str | Callable[[P], str] = "on"
     """The flag's variant while the action holds it."""
@@ -132,13 +177,19 @@ class ActionSpec(Generic[P]):
     pre_authorised: bool = False
     """True only for the registry's containment that runs without a gate once its cause is confirmed."""
     containment: bool = False
-    """True when it cuts something off to keep harm from spreading, rather than easing it."""
+    """True when it cuts something off to keep harm from spreading, rather than easing it. It fails closed: at the end
+    of its lease it stays and somebody is paged, until a person or the end of the incident takes it back."""
     harmless: bool = False
     """True when it only records or tells (snapshot, notify), so that having no way back does not matter."""
     challenges: bool = False
     """True when it makes people solve something: how many of them give up is watched."""
     external: bool = False
     """True when it changes a system other than our own store; policy denies it in dev."""
+
+    @property
+    def targets_noun(self) -> str:
+        """What its targets are, for people."""
+        return "networks" if self.names is None else self.names.noun
 
     def parse(self, params: Mapping[str, Any]) -> P:
         """The typed parameters.
@@ -178,12 +229,12 @@ class ActionSpec(Generic[P]):
         found = _param_problems(self.params, params)
         if self.max_targets == 0 and targets:
             found.append(f"{self.key} acts on the whole tenant and takes no targets")
-        if self.max_targets and not targets:
+        if self.max_targets and not targets and not self.targets_optional:
             found.append(f"{self.key} needs at least one target")
         if self.max_targets and len(targets) > self.max_targets:
             found.append(f"{len(targets)} targets, at most {self.max_targets} are allowed")
-        if self.networks is not None:
-            found += [p for t in targets if (p := self.networks.problem(t)) is not None]
+        if (kind := self.networks or self.names) is not None:
+            found += [p for t in targets if (p := kind.problem(t)) is not None]
         bounds = self.ttl_bounds(settings)
         if bounds is None and ttl is not None:
             found.append(f"{self.key} takes no time to live")

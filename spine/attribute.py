@@ -130,7 +130,8 @@ _DECLARED = (
     # logging in
     _a("invalid_user", FLAG, "there is no such user", {LOGINS: "unknown users", RESETS: "unknown addresses"}),
     _a("leaked", FLAG, "the password is known from a leak", {LOGINS: "stuffing"}),
-    _a("limited_by", TEXT, "what was counted when it was throttled, blocked or locked", {LOGINS: "lockouts"},
+    _a("limited_by", TEXT, "what was counted when it was throttled, blocked or locked; what is blocked by user or "
+       "client counts as the identity provider's own refusal", {LOGINS: "lockouts"},
        values=("address", "user", "client", "tenant", "network")),
     _a("factor", TEXT, "what was shown as proof", {ADMIN: "weak factor, failed factor", LOGINS: "MFA"},
        values=("password", "totp", "sms", "voice", "email", "push", "webauthn", "recovery", "question", "certificate",

@@ -9,7 +9,7 @@ from uuid import UUID
 import pandas as pd
 
 from spine.clock import aware
-from spine.decision.blast import Pair, attempts, label, newcomers
+from spine.decision.blast import Pair, attempts, label, newcomers, others
 from spine.family import Family, family_of
 from spine.finding import Finding
 from spine.incident import Incident
@@ -45,6 +45,10 @@ class Case:
     watermark: datetime | None
     """How far the tenant's events reach; None = unknown."""
     usual: Usual
+    along: pd.DataFrame
+    """The family's other events since `window_start`, as they were read."""
+    ways: Mapping[str, frozenset[str]] | None = None
+    """By which providers each user got in within 30 days; None = it was not looked up."""
     seen: tuple[UUID, ...] = ()
     """The stored evidence that was read for it, by id."""
     tried: frozenset[str] = frozenset()
@@ -63,6 +67,7 @@ class Case:
         watermark: datetime | None,
         residents: Collection[Pair] = (),
         usual: Usual | None = None,
+        ways: Mapping[str, frozenset[str]] | None = None,
         seen: Collection[UUID] = (),
         tried: Collection[str] = (),
     ) -> "Case":
@@ -102,6 +107,8 @@ class Case:
             readable=readable,
             watermark=watermark,
             usual=usual or Usual(),
+            along=others(logins if readable else None, since=start, until=now, family=family),
+            ways=ways,
             seen=tuple(sorted(seen)),
             tried=frozenset(tried),
         )

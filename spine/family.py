@@ -44,8 +44,15 @@ class Family:
     hostile: bool = False
     """Addresses tell who does it, so a failure of somebody known at home is harmless. Otherwise every failure is part
     of the fault, wherever it comes from."""
+    detailed: tuple[EventType, ...] = ()
+    """Types whose attributes are read, beside those of `told`."""
     told: Mapping[EventType, Judge] = field(default_factory=dict)
     """Types whose attributes say what became of the attempt."""
+
+    @property
+    def trouble(self) -> str:
+        """What its incidents are, for people."""
+        return "attack" if self.hostile else "fault"
 
     @property
     def successes(self) -> tuple[EventType, ...]:
@@ -106,7 +113,7 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
         RESETS: Family(
             noun="password resets",
             failures=(T.PASSWORD_RESET_UNDELIVERED, T.PASSWORD_RESET_LINK_REJECTED, T.PASSWORD_RESET_FAILED),
-            along=(T.PASSWORD_RESET_REQUESTED, T.PASSWORD_RESET_SENT),
+            along=(T.PASSWORD_RESET_REQUESTED, T.PASSWORD_RESET_SENT), detailed=(T.PASSWORD_RESET_DELIVERED,),
         ),
         OAUTH: Family(noun="callbacks", failures=(T.OAUTH_CALLBACK_ERROR,), along=(T.OAUTH_STARTED,)),
         JWT: Family(noun="tokens", failures=(T.JWT_VALIDATION_ERROR,)),
@@ -127,7 +134,7 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
             failures=(
                 T.EMAIL_VERIFICATION_UNDELIVERED, T.EMAIL_VERIFICATION_LINK_REJECTED, T.EMAIL_VERIFICATION_FAILED,
             ),
-            along=(T.EMAIL_VERIFICATION_SENT, T.SIGNUP_SUCCEEDED),
+            along=(T.EMAIL_VERIFICATION_SENT, T.SIGNUP_SUCCEEDED), detailed=(T.EMAIL_VERIFICATION_DELIVERED,),
         ),
     }
 )  # fmt: skip

@@ -252,10 +252,10 @@ def blast_lines(step: Step) -> tuple[str, ...]:
         return ()
     past = span(blast.window_end - blast.window_start)
     return (
-        f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the attack ({blast.attack_stopped} of "
-        f"{blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate {blast.noun} "
-        f"({blast.legitimate_hit} of {blast.legitimate_events}, {blast.legitimate_users_hit} users) in the last "
-        f"{past}; cap {blast.cap:.1%}",
+        f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the {blast.trouble} "
+        f"({blast.attack_stopped} of {blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate "
+        f"{blast.noun} ({blast.legitimate_hit} of {blast.legitimate_events}, "
+        f"{blast.legitimate_users_hit} users) in the last {past}; cap {blast.cap:.1%}",
     )
 
 

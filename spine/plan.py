@@ -72,6 +72,8 @@ class BlastRadius(Frozen):
     legitimate_users_hit: int
     noun: str = "logins"
     """What the events are attempts of."""
+    trouble: str = "attack"
+    """What the incident is, for people: an attack or a fault."""
     cap: float
     """Largest share of legitimate attempts the action may hit (0..1)."""
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from spine.attribute import LOGINS
+from spine.case import Case
 from spine.decision.blast import attempts, overrun
 from spine.event_type import EventType
 from spine.family import FAMILIES, Family, Fate
@@ -72,13 +73,19 @@ def _captchas(steady: pd.DataFrame, now: datetime) -> pd.DataFrame:
     return found.assign(gave_up=~(past.reindex(found.index) >= found["asked_at"]))
 
 
-def success_rate(frame: pd.DataFrame, before: datetime, least: int) -> float | None:
-    """Share of known users' attempts from known addresses that succeeded before `before`; None = fewer than
-    `least`. `frame` is labelled (spine/decision/blast.py)."""
-    steady = frame[(frame["occurred_at"] < before) & frame["known_user"] & frame["known_address"]]
-    if len(steady) < max(least, 1):
-        return None
-    return float((steady["fate"] == Fate.WORKED).mean())
+def success_rate(case: Case, least: int) -> float | None:
+    """Share of known users' attempts that worked before anything was done about it.
+
+    Of an attack: from known addresses, before it began; with fewer than `least` what is usual, None = unknown. Of a
+    fault: since it began, for the fault itself is no harm of ours, only what is worse; with fewer than `least` 0.
+    """
+    frame, began, least = case.logins, case.incident.first_event_at, max(least, 1)
+    worked = frame["fate"] == Fate.WORKED
+    if case.family.hostile:
+        steady = (frame["occurred_at"] < began) & frame["known_user"] & frame["known_address"]
+        return float(worked[steady].mean()) if steady.sum() >= least else case.usual.success_rate
+    steady = (frame["occurred_at"] >= began) & frame["known_user"]
+    return float(worked[steady].mean()) if steady.sum() >= least else 0.0
 
 
 def _sample(rows: pd.DataFrame, steady: "pd.Series[bool]", start: datetime, end: datetime, *, complete: bool) -> Sample:

@@ -189,7 +189,7 @@ def _each_and_all(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _least_success(criteria: VerifyCriteria) -> float:
     usual = criteria.baseline_success_rate
-    return LEAST_SUCCESS if usual is None else usual - criteria.max_success_drop
+    return LEAST_SUCCESS if usual is None else max(usual - criteria.max_success_drop, 0.0)
 
 
 def _numbers(criteria: VerifyCriteria, complete: Sequence[Sample]) -> dict[str, float]:

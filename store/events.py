@@ -35,18 +35,19 @@ def recent_events(
 ) -> pd.DataFrame:
     """Events of `family` with `since` <= occurred_at < `until`, oldest first, drills left out.
 
-    Columns: those of `recent_logins`, then provider, resource_tenant_id, kid (str | None) and attributes (of the types
-    whose attributes say what became of the attempt; else None).
+    Columns: those of `recent_logins`, then provider, resource_tenant_id, kid, service (str | None) and attributes (of
+    the types whose attributes the family reads; else None).
     """
     with cursor_of(connection) as cursor:
         rows = cursor.execute(
             "select id, type, occurred_at, user_id, host(ip), country, user_agent, provider, resource_tenant_id, "
-            "attributes->>'kid', case when type = any(%(told)s) then attributes end from auth_ops_logs "
+            "attributes->>'kid', attributes->>'service', case when type = any(%(told)s) then attributes end "
+            "from auth_ops_logs "
             "where tenant_id = %(tenant)s and occurred_at >= %(since)s and occurred_at < %(until)s "
             "and type = any(%(types)s) and not synthetic order by occurred_at, id",
             {
                 "tenant": tenant, "since": since, "until": until, "types": [t.value for t in family.read],
-                "told": [t.value for t in family.told],
+                "told": [t.value for t in (*family.told, *family.detailed)],
             },
         ).fetchall()  # fmt: skip
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])

@@ -22,6 +22,13 @@ where tenant_id = %(tenant)s and type = any(%(types)s) and occurred_at >= %(sinc
   and not synthetic and user_id = any(%(users)s)"""
 
 
+_WAYS = """
+select user_id, array_agg(distinct coalesce(provider, 'password')) from auth_ops_logs
+where tenant_id = %(tenant)s and type in ('login_succeeded', 'oauth_callback_ok') and occurred_at >= %(since)s
+  and occurred_at < %(until)s and not synthetic and user_id = any(%(users)s)
+group by user_id"""
+
+
 class Known(NamedTuple):
     """Who and what was good before a moment."""
 
@@ -55,6 +62,17 @@ def known_before(
     homes = {ip for ip, tried, got_in, early in lived if known_good(tried=tried, entered=got_in, early=early)}
     wanted = set(addresses)
     return Known({user for _, user in entered}, homes & wanted, {pair for pair in entered if pair[0] in wanted})
+
+
+def ways_in(
+    connection: Connection, tenant: TenantId, now: datetime, users: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """By which providers each of `users` got in within 30 days; "password" where the event names none."""
+    with cursor_of(connection) as cursor:
+        rows = cursor.execute(
+            _WAYS, {"tenant": tenant, "since": now - _DAYS, "until": now, "users": list(users)}
+        ).fetchall()
+    return {user: frozenset(providers) for user, providers in rows}
 
 
 def usual(connection: Connection, tenant: TenantId, now: datetime, family: Family = FAMILIES[LOGINS]) -> Usual:

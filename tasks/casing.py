@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from spine.attribute import OAUTH
 from spine.case import LOOK_BACK, Case
 from spine.family import family_of
 from spine.finding import Finding
@@ -31,11 +32,12 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
     try:
         with database.system() as connection:
             logins = events.recent_events(connection, tenant, family, now - LOOK_BACK, now)
+            users = sorted({str(u) for u in logins["user_id"].dropna()})
             good = known.known_before(
                 connection,
                 tenant,
                 incident.first_event_at,
-                users=sorted({str(u) for u in logins["user_id"].dropna()}),
+                users=users,
                 addresses=sorted({str(a) for a in logins["ip"].dropna()}),
                 family=family,
             )
@@ -46,6 +48,7 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
                 "residents": good.residents,
                 "watermark": known.watermark(connection, tenant),
                 "usual": known.usual(connection, tenant, now, family),
+                "ways": known.ways_in(connection, tenant, now, users) if incident.kind is OAUTH else None,
             }
     except SQLAlchemyError:
         return {"logins": None, "known_users": None, "known_addresses": None, "watermark": None}

@@ -1,8 +1,8 @@
 """Mitigations whose effect is a flag: the lease puts a hold on it, and takes it off again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -12,11 +12,24 @@ from spine.errors import Broken
 from spine.flag import Evaluation, FlagSet, Hold
 from spine.flag.hold import Scalar
 from spine.flag.network import targets_condition
+from spine.flag.target import all_of, exemption, named_condition, scope_condition
 from spine.lease import Lease
 from store import flag_holds, flags
 from tasks.mitigation import Observation
 
 P = TypeVar("P", bound=ActionParams)
+CONTAINED = timedelta(hours=24)
+"""How much longer than its lease a containment's hold lasts when nobody is alive to renew it. Judgement."""
+
+
+def nothing_beside(_params: ActionParams) -> dict[str, Scalar]:
+    """For flags whose value says it all."""
+    return {}
+
+
+def everywhere(_params: ActionParams) -> dict[str, str]:
+    """For holds that depend on nothing in the context but their targets."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,11 @@ class FlagMitigation(Generic[P]):
     """Holds `spec.flag_key` at its variant; `metadata` carries what the application must know beside."""
 
     spec: ActionSpec[P]
-    metadata: Callable[[P], dict[str, Scalar]]
+    metadata: Callable[[P], dict[str, Scalar]] = nothing_beside
+    scope: Callable[[P], Mapping[str, str]] = everywhere
+    """What an evaluation's context must say, beside the targets, for the hold to mean it."""
+    exempt: str = ""
+    """The property of a context that, when true, the hold does not mean; "" = none."""
 
     def pre_image(self, connection: Connection, lease: Lease) -> dict[str, Any]:
         """The flag's exact version and digest, and who holds it already."""
@@ -37,17 +54,17 @@ class FlagMitigation(Generic[P]):
         }
 
     def apply(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
-        """Put the hold; a second time changes nothing."""
+        """Put the hold; a second time changes nothing. Containment outlasts its lease: it must not lapse unseen."""
         assert lease.expires_at is not None
         params = self.spec.parse(lease.params)
         wanted = Hold(
             lease_id=lease.id,
             key=self._key,
             variant=self.spec.variant_of(params),
-            condition=targets_condition(lease.targets) if lease.targets else None,
+            condition=self._condition(params, lease.targets),
             metadata=self.metadata(params),
             created_at=now,
-            expires_at=lease.expires_at,
+            expires_at=lease.expires_at + (CONTAINED if self.spec.containment else timedelta()),
         )
         flag_holds.hold(connection, lease.tenant_id, wanted, actor=actor, incident=lease.incident_id, at=now)
 
@@ -56,12 +73,13 @@ class FlagMitigation(Generic[P]):
         flag_holds.release(connection, lease.id, actor=actor, incident=lease.incident_id, at=now)
 
     def read_back(self, connection: Connection, lease: Lease, *, now: datetime) -> Observation:
-        """Evaluate the stored flag as an application of the tenant would, one address per target."""
+        """Evaluate the stored flag as an application of the tenant would, once for every target."""
         flag = self._flag(connection, lease)
         mine = any(h.lease_id == lease.id for h in flag.holds)
-        wanted = self.spec.variant_of(self.spec.parse(lease.params))
+        params = self.spec.parse(lease.params)
+        wanted = self.spec.variant_of(params)
         loaded = FlagSet({flag.key: flag.at(now)})
-        read = [loaded.evaluate(flag.key, context) for context in _probes(lease)]
+        read = [loaded.evaluate(flag.key, context) for context in self._probes(params, lease.targets)]
         effective = all(isinstance(r, Evaluation) and r.variant == wanted for r in read)
         detail: dict[str, Any] = {
             "flag": flag.key,
@@ -73,6 +91,23 @@ class FlagMitigation(Generic[P]):
             detail["drift"] = changed
         return Observation(in_force=mine and effective, detail=detail)
 
+    def _condition(self, params: P, targets: tuple[str, ...]) -> dict[str, Any] | None:
+        """For whom the hold is."""
+        found = scope_condition(self.scope(params))
+        if targets:
+            names = self.spec.names
+            found.append(targets_condition(targets) if names is None else named_condition(names.of, targets))
+        if self.exempt:
+            found.append(exemption(self.exempt))
+        return all_of(found)
+
+    def _probes(self, params: P, targets: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Contexts that the lease must reach: every name, the first address of every network, or just anybody."""
+        anybody: dict[str, Any] = {"targetingKey": "read-back", **self.scope(params)}
+        if (names := self.spec.names) is not None:
+            return [{**anybody, names.of: target} for target in targets] or [anybody]
+        return [{**anybody, "ip": target.split("/")[0]} for target in targets] or [anybody]
+
     @property
     def _key(self) -> str:
         assert self.spec.flag_key is not None
@@ -83,10 +118,3 @@ class FlagMitigation(Generic[P]):
         if flag is None:
             raise Broken(f"The flag {self._key} of {self.spec.key} is neither stored nor in spine/flag/catalogue.py")
         return flag
-
-
-def _probes(lease: Lease) -> list[dict[str, Any]]:
-    """Contexts that the lease must reach: the first address of every target, or just anybody."""
-    return [{"targetingKey": "read-back", "ip": target.split("/")[0]} for target in lease.targets] or [
-        {"targetingKey": "read-back"}
-    ]

@@ -88,9 +88,9 @@ class Ledger:
         assert found is not None
         return found
 
-    def reads(self, key: str, ip: str | None = None) -> Evaluation:
-        """What an application reads."""
-        context = {"targetingKey": "somebody"} | ({"ip": ip} if ip else {})
+    def reads(self, key: str, ip: str | None = None, **told: object) -> Evaluation:
+        """What an application reads whose context tells `told`."""
+        context = {"targetingKey": "somebody", **told} | ({"ip": ip} if ip else {})
         found = FlagSet({key: self.flag(key).at(self.clock.now())}).evaluate(key, context)
         assert isinstance(found, Evaluation)
         return found

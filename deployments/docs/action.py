@@ -14,10 +14,11 @@ from spine.policy import ActionRequest, rule
 from spine.span import span
 from tasks.mitigations import actions
 
-_INTRODUCTION = """What may be done about an incident. Each is a lease: it ends by itself, and what was there before
-comes back. *Gate* is what must happen before it runs when the decision engine asks for it, for one tenant: allow (it
-runs), step-up (a second factor), approve (another person, with a second factor), two-person, deny. The engine is *sure*
-from `OPSSPINE_DECISION__AUTOMATIC_CONFIDENCE` on; under `OPSSPINE_DECISION__PROPOSE_CONFIDENCE` it proposes nothing."""
+_INTRODUCTION = """What may be done about an incident. Each is a lease: it ends by itself, containment excepted, and
+what was there before comes back. *Gate* is what must happen before it runs when the decision engine asks for it, for
+one tenant: allow (it runs), step-up (a second factor), approve (another person, with a second factor), two-person,
+deny. The engine is *sure* from `OPSSPINE_DECISION__AUTOMATIC_CONFIDENCE` on; under
+`OPSSPINE_DECISION__PROPOSE_CONFIDENCE` it proposes nothing."""
 _NOTHING_KNOWN = SiteFacts(
     allowlist=None, own_networks=None, probe_networks=None, captcha_provider=None, captcha_accessible=None
 )
@@ -92,7 +93,10 @@ def _targets(spec: ActionSpec[Any]) -> str:
     widest = ""
     if spec.networks is not None:
         widest = f" networks, none wider than /{spec.networks.min_prefix_v4} or /{spec.networks.min_prefix_v6} (IPv6)"
-    return f"at most {spec.max_targets}{widest}"
+    if spec.names is not None:
+        widest = f" {spec.names.noun}, told by `{spec.names.of}` in the evaluation's context"
+    everybody = "; without any, the whole tenant" if spec.targets_optional else ""
+    return f"at most {spec.max_targets}{widest}{everybody}"
 
 
 def _flag(spec: ActionSpec[Any]) -> str:
@@ -104,11 +108,19 @@ def _flag(spec: ActionSpec[Any]) -> str:
 
 def _caution(spec: ActionSpec[Any]) -> list[tuple[str, str]]:
     return [
-        ("may stop at most", f"{spec.hit_cap:.0%} of legitimate logins, by the replay of the last hour"),
+        ("may stop at most", f"{spec.hit_cap:.0%} of legitimate attempts, by the replay of the last hour"),
         ("guards", ", ".join(_guards(spec)) or "none"),
         ("can be undone", "yes" if spec.reversible else "no"),
+        ("at its end", _end(spec)),
+        ("runs without a gate", "once its cause is confirmed" if spec.pre_authorised else "only as the table says"),
         ("changes other systems", "yes" if spec.external else "no"),
     ]
+
+
+def _end(spec: ActionSpec[Any]) -> str:
+    if spec.ttl is None:
+        return "nothing happens"
+    return "it stays, and somebody is paged" if spec.containment else "it reverts by itself"
 
 
 def _guards(spec: ActionSpec[Any]) -> list[str]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of"}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -73,7 +73,10 @@ def _type(annotation: Any) -> str:
         return f"JSON list of {_type(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:
         return f"JSON object of {_type(get_args(annotation)[1])}"
-    names = {str: "text", int: "whole number", float: "number", bool: "true, false", SecretStr: "secret text"}
+    names = {
+        str: "text", int: "whole number", float: "number", bool: "true, false", SecretStr: "secret text",
+        AwareDatetime: "time with its zone",
+    }  # fmt: skip
     return names.get(annotation) or str(annotation.__name__).lower()
 
 

@@ -24,7 +24,7 @@ from spine.plan import BlastRadius
 
 COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
 """What a frame of events has."""
-DETAILS = ("provider", "resource_tenant_id", "kid", "attributes")
+DETAILS = ("provider", "resource_tenant_id", "kid", "service", "attributes")
 """What it may have beside."""
 _LOGINS = FAMILIES[LOGINS]
 (SUCCEEDED,) = (kind.value for kind in _LOGINS.successes)
@@ -49,6 +49,16 @@ def attempts(
     inside = frame["type"].isin([t.value for t in family.attempts]) & frame["occurred_at"].between(since, until)
     frame = frame[inside].sort_values(["occurred_at", "id"], kind="stable").reset_index(drop=True)
     return frame.assign(fate=family.fates(frame))
+
+
+def others(events: pd.DataFrame | None, *, since: datetime, until: datetime, family: Family) -> pd.DataFrame:
+    """The events of the family that are no attempts, in [since, until]; a frame without columns for None."""
+    if events is None:
+        return pd.DataFrame()
+    frame = events.reindex(columns=[*COLUMNS, *DETAILS])
+    frame = frame.assign(occurred_at=pd.to_datetime(frame["occurred_at"], utc=True))
+    inside = frame["type"].isin([t.value for t in family.along]) & frame["occurred_at"].between(since, until)
+    return frame[inside].reset_index(drop=True)
 
 
 def newcomers(frame: pd.DataFrame, *, most_failures: int = 3) -> frozenset[str]:
@@ -135,5 +145,6 @@ def estimate(
         legitimate_hit=int(hit.sum()),
         legitimate_users_hit=int(labelled.loc[hit, "user_id"].nunique()),
         noun=family.noun,
+        trouble=family.trouble,
         cap=spec.hit_cap,
     )

@@ -45,7 +45,15 @@ def examine(
         else None
     )
     view = GuardView(
-        params=parsed, targets=targets, blast_radius=radius, site=rules.site, noun=case.family.noun, logins=case.logins
+        params=parsed,
+        targets=targets,
+        blast_radius=radius,
+        site=rules.site,
+        began=case.incident.first_event_at,
+        along=case.along,
+        ways=case.ways,
+        noun=case.family.noun,
+        logins=case.logins,
     )
     results = [guard(view) for guard in spec.guards]
     if radius is not None and not radius.within_cap:

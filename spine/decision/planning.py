@@ -58,7 +58,8 @@ def flag_changes(
             key=step.flag_key,
             from_value=flags.get(step.flag_key, NO_FLAG).value,
             to_value=actions[step.action_key].variant_of(actions[step.action_key].parse(step.params)),
-            scope=f"tenant {tenant}" + (f", {len(step.targets)} networks" if step.targets else ""),
+            scope=f"tenant {tenant}"
+            + (f", {len(step.targets)} {actions[step.action_key].targets_noun}" if step.targets else ""),
             ttl=step.ttl,
             expected_version=flags.get(step.flag_key, NO_FLAG).version,
         )

@@ -38,11 +38,11 @@ class Rules:
             decision=settings.decision,
             policy=settings.policy,
             verify=settings.verify,
-            site=site_facts(settings.policy),
+            site=site_facts(settings.policy, tuple(known.issuer for known in settings.probe.oidc.values())),
         )
 
 
-def site_facts(policy: PolicySettings) -> SiteFacts:
+def site_facts(policy: PolicySettings, issuers: tuple[str, ...]) -> SiteFacts:
     """What the operator said about the installation."""
     return SiteFacts(
         allowlist=tuple(policy.allowlist),
@@ -50,4 +50,12 @@ def site_facts(policy: PolicySettings) -> SiteFacts:
         probe_networks=tuple(policy.probe_networks),
         captcha_provider=policy.captcha_provider,
         captcha_accessible=policy.captcha_accessible,
+        email_secondary=policy.email_secondary,
+        email_secondary_ready=policy.email_secondary_ready,
+        link_minutes=policy.link_minutes,
+        oauth_known_good=policy.oauth_known_good,
+        issuers=issuers,
+        former_kids=tuple(policy.former_kids),
+        compromised_kids=tuple(policy.compromised_kids),
+        origin_headroom=policy.origin_headroom,
     )

@@ -87,5 +87,13 @@ def _stricter_mode(held: Scalar, other: Scalar) -> Scalar:
     return max(held, other, key=lambda mode: ranks.get(str(mode), len(_MODES)))
 
 
-_STRICTEST: dict[str, Callable[..., Scalar]] = {"perMinute": min, "burst": min, "mode": _stricter_mode}
+_STRICTEST: dict[str, Callable[..., Scalar]] = {
+    "perMinute": min,
+    "burst": min,
+    "factorsBefore": min,
+    "epoch": max,
+    "resetMinutes": min,
+    "verificationMinutes": min,
+    "mode": _stricter_mode,
+}
 """How two holds' metadata meet, by name; a name that is not here keeps the newest hold's value."""

@@ -40,6 +40,22 @@ class PolicySettings(BaseModel):
     """The application's captcha provider; "" = none, and captcha.require is refused."""
     captcha_accessible: bool = False
     """True when people who cannot solve the captcha have another way in."""
+    email_secondary: str = ""
+    """The mail provider to fail over to; "" = none, and email.failover is refused."""
+    email_secondary_ready: bool = False
+    """True when SPF, DKIM and DMARC of the secondary align with the sender's domain and a canary was delivered."""
+    link_minutes: dict[str, float] = {}
+    """How long links live now, as {"reset": 20, "verification": 1440}; token.ttl_set needs to know."""
+    oauth_known_good: dict[str, str] = {}
+    """Version of each provider's configuration whose synthetic flow passed, as {"google": "v41"}; oauth.config_rollback
+    goes back to no other."""
+    former_kids: list[str] = []
+    """Signing keys (kid) that were trusted before and are not tainted: jwt.kid_overlap accepts no other again."""
+    compromised_kids: list[str] = []
+    """Signing keys that must never be accepted again."""
+    origin_headroom: float | None = Field(default=None, ge=0, le=1)
+    """What the origin could serve on top of today's peak, as a share of its capacity; unset = unknown, and
+    cache.disable_shared is refused."""
 
 
 class ApprovalSettings(BaseModel):

@@ -62,6 +62,22 @@ def revert_failed(connection: Connection, lease: Lease, *, actor: str, now: date
     _rollback(connection, lease, "failed", actor=actor, now=now)
 
 
+def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
+    """The containment stays although its time is over: somebody is paged, each time anew."""
+    assert lease.expires_at is not None
+    summary = f"{_title(lease)} stays in force until a person ends it; next page at {lease.expires_at:%H:%M} UTC"
+    _note(connection, lease, "mitigation.extended", summary, actor=actor, now=now)
+    if incidents.get(connection, lease.incident_id).synthetic:
+        return
+    outbox.put(
+        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
+        {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": summary},
+        severity=Severity.CRITICAL, incident_id=lease.incident_id,
+        dedupe=f"{lease.id}:contained:{lease.expires_at:%Y%m%d%H%M%S}", now=now,
+        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
+    )  # fmt: skip
+
+
 def _note(connection: Connection, lease: Lease, kind: str, summary: str, *, actor: str, now: datetime) -> None:
     incident = incidents.get(connection, lease.incident_id)
     incidents.append_timeline(connection, incident, now, kind, actor, summary, _detail(lease))

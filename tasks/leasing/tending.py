@@ -10,6 +10,7 @@ from spine.lease import LeaseState
 from store import leases
 from store.engine import Database
 from tasks.leasing.applying import settle_unknown
+from tasks.leasing.containing import contain_on
 from tasks.leasing.ports import Ports
 from tasks.leasing.reverting import revert_lease
 
@@ -27,7 +28,7 @@ class Tended:
 
 
 def tend_leases(database: Database, ports: Ports) -> list[Tended]:
-    """One round: leases whose time is over are taken back, unfinished ones settled.
+    """One round: leases whose time is over are taken back (containment stays, and pages), unfinished ones settled.
 
     Safe in several processes at once and while runs work on the same leases. One that fails does not keep
     the others waiting; it comes again next round.
@@ -40,7 +41,9 @@ def tend_leases(database: Database, ports: Ports) -> list[Tended]:
     for lease in [*over, *left]:
         try:
             if lease in over:
-                after = revert_lease(database, lease.id, reason="its time to live ended", ports=ports)
+                after = contain_on(database, lease, ports) or revert_lease(
+                    database, lease.id, reason="its time to live ended", ports=ports
+                )
             else:
                 after = settle_unknown(database, lease.id, ports=ports)
             outcome: tuple[LeaseState | None, str | None] = (after.state, after.error)

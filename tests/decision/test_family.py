@@ -8,11 +8,18 @@ import pytest
 
 from spine.case import Case
 from spine.case_example import NOW, Crowd, case, findings, incident, logins
+from spine.criteria import recovery
+from spine.decision.blast import estimate
 from spine.event_type import LOGIN_FAMILY, EventType
 from spine.family import FAMILIES, family_of
 from spine.incident import IncidentKind
+from spine.message import blast_lines
+from spine.plan import Gate, Risk, Step
 from spine.sample import samples
+from spine.settings import VerifySettings
+from spine.verdict import Outcome, Sample, judge
 from spine.vocabulary import VOCABULARY
+from tasks.mitigations import actions
 
 BLOCKED, CROSSED = EventType.LOGIN_BLOCKED.value, EventType.TENANT_SCOPE_VIOLATION.value
 
@@ -85,6 +92,32 @@ def test_of_a_fault_known_people_are_counted_wherever_they_are() -> None:
         known_users=set(frame["user_id"]), known_addresses=(), family=family,
     )  # fmt: skip
     assert (seen.failures, seen.legitimate_attempts, seen.legitimate_successes) == (30, 42, 12)
+
+
+def test_people_are_told_of_a_fault_in_its_own_words() -> None:
+    seen = resets(failed=30, worked=10)
+    spec = actions()["reset.pause"].spec
+    radius = estimate(
+        spec, spec.parse({}), (), seen.logins, since=seen.window_start, until=seen.now, family=seen.family
+    )
+    step = Step(order=1, action_key=spec.key, risk=Risk.HIGH, gate=Gate.APPROVE, blast_radius=radius)
+    (line,) = blast_lines(step)
+    assert "100.0% of the fault (30 of 30) and 100.0% of legitimate password resets (10 of 10, 10 users)" in line
+
+
+@pytest.mark.parametrize(("failed", "worked", "baseline"), [(60, 15, 0.2), (20, 5, 0.0)])
+def test_a_fault_that_goes_on_is_no_harm_of_ours(failed: int, worked: int, baseline: float) -> None:
+    """Only what is worse than before the effect is; of too few attempts nothing can be said."""
+    seen = resets(failed=failed, worked=worked)
+    since = replace(seen, incident=replace(seen.incident, first_event_at=NOW - timedelta(hours=1)))
+    criteria = recovery(since, VerifySettings())
+    assert criteria.baseline_success_rate == pytest.approx(baseline)
+    window = Sample(
+        start=NOW, end=NOW + criteria.window, failures=35, stopped=0, legitimate_attempts=40, legitimate_successes=7,
+        complete=True,
+    )  # fmt: skip
+    verdict = judge(criteria, [window], applied_at=NOW, now=NOW + criteria.window)
+    assert (verdict.outcome, verdict.pending) == (Outcome.INCONCLUSIVE, True)
 
 
 def test_events_of_another_kind_are_not_part_of_a_case() -> None:

@@ -24,6 +24,19 @@ EXAMPLES: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
     "captcha.require": ({"mode": "all"}, ()),
     "ip.throttle": ({"per_minute": 0.5}, ("203.0.113.0/24", "2001:db8::/48")),
     "ip.block": ({}, ("203.0.113.7/32",)),
+    "user.stepup_require": ({"whom": "admins", "factors_before": "2026-03-02T09:00:00Z"}, ("ada", "bob")),
+    "email.failover": ({"stream": "reset"}, ()),
+    "reset.pause": ({}, ()),
+    "token.ttl_set": ({"token": "verification", "link_minutes": 1440}, ()),
+    "oauth.provider_disable": ({"mode": "block"}, ("google",)),
+    "oauth.config_rollback": ({"provider": "google", "version": "v41"}, ()),
+    "jwks.refresh": ({"epoch": 1772442000}, ("https://id.example.org",)),
+    "jwt.kid_overlap": ({}, ("2025-11/a",)),
+    "jwt.kid_reject": ({}, ("2025-11/a", "2025-12/b")),
+    "tenant.deny_cross": ({}, ("globex",)),
+    "cache.disable_shared": ({}, ("profiles",)),
+    "tenant.isolate": ({"mode": "offline"}, ()),
+    "admin.freeze": ({}, ()),
 }
 
 
@@ -32,7 +45,8 @@ def _logins(*rows: tuple[float, str, str, bool]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"id": str(n), "type": "login_failed", "occurred_at": START + timedelta(seconds=s), "user_id": user,
-             "ip": ip, "country": None, "user_agent": None, "known_user": known, "known_address": known}
+             "ip": ip, "country": None, "user_agent": None, "known_user": known, "known_address": known,
+             "provider": None, "resource_tenant_id": None, "kid": None, "service": None}
             for n, (s, ip, user, known) in enumerate(rows)
         ]
     )  # fmt: skip
@@ -61,6 +75,19 @@ def test_a_kind_is_its_file_and_its_flag_is_in_the_catalogue(key: str) -> None:
         ("captcha.require", Risk.MEDIUM, (5, 60, 240), 0),
         ("ip.throttle", Risk.MEDIUM, (5, 60, 1440), 50),
         ("ip.block", Risk.HIGH, (5, 30, 240), 20),
+        ("user.stepup_require", Risk.MEDIUM, (15, 240, 1440), 100),
+        ("email.failover", Risk.MEDIUM, (15, 240, 1440), 0),
+        ("reset.pause", Risk.HIGH, (5, 15, 60), 0),
+        ("token.ttl_set", Risk.HIGH, (15, 240, 240), 0),
+        ("oauth.provider_disable", Risk.HIGH, (15, 60, 240), 5),
+        ("oauth.config_rollback", Risk.HIGH, (15, 240, 1440), 0),
+        ("jwks.refresh", Risk.LOW, (5, 10, 60), 5),
+        ("jwt.kid_overlap", Risk.HIGH, (5, 60, 1440), 1),
+        ("jwt.kid_reject", Risk.CRITICAL, (15, 240, 1440), 5),
+        ("tenant.deny_cross", Risk.HIGH, (15, 60, 240), 10),
+        ("cache.disable_shared", Risk.MEDIUM, (15, 60, 240), 10),
+        ("tenant.isolate", Risk.CRITICAL, (15, 60, 240), 0),
+        ("admin.freeze", Risk.HIGH, (15, 30, 120), 0),
     ],
 )
 def test_the_registry_has_the_specified_bounds(key: str, risk: Risk, ttl_minutes: tuple[int, ...], most: int) -> None:
@@ -77,11 +104,13 @@ def test_the_registry_has_the_specified_bounds(key: str, risk: Risk, ttl_minutes
 def test_applied_read_back_and_taken_back_any_number_of_times(ledger, key: str) -> None:
     params, targets = EXAMPLES[key]
     spec = ledger.ports.actions[key].spec
-    ip = targets[0].split("/")[0] if targets else None
     before = ledger.flag(spec.flag_key)
     lease = ledger.apply(ledger.step(key, *targets, **params))
     assert lease.state is LeaseState.ACTIVE
-    assert ledger.reads(spec.flag_key, ip).value is True
+    for target in targets or [None]:
+        assert ledger.reads(spec.flag_key, **reached(ledger, key, target)).variant == held(ledger, key)
+    if targets or ledger.ports.actions[key].scope(spec.parse(params)):
+        assert ledger.reads(spec.flag_key).value == before.definition.default
     with ledger.database.system() as connection:
         mitigation = ledger.ports.actions[key]
         mitigation.apply(connection, lease, actor="engine", now=ledger.clock.now())
@@ -94,18 +123,52 @@ def test_applied_read_back_and_taken_back_any_number_of_times(ledger, key: str) 
     assert revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports).state is LeaseState.REVERTED
 
 
+def held(ledger, key: str) -> str:
+    """The variant that the example of `key` asks for."""
+    spec = ledger.ports.actions[key].spec
+    return spec.variant_of(spec.parse(EXAMPLES[key][0]))
+
+
+def reached(ledger, key: str, target: str | None) -> dict[str, str]:
+    """What the context tells of somebody the example of `key` is for."""
+    mitigation = ledger.ports.actions[key]
+    told = dict(mitigation.scope(mitigation.spec.parse(EXAMPLES[key][0])))
+    if target is not None:
+        told |= {mitigation.spec.names.of: target} if mitigation.spec.names else {"ip": target.split("/")[0]}
+    return told
+
+
+def test_emergency_accounts_are_exempt_from_a_freeze(ledger) -> None:
+    ledger.apply(ledger.step("admin.freeze"))
+    key = "admin.privilegedWrites.disabled"
+    assert ledger.reads(key).value is True
+    assert ledger.reads(key, breakGlass=False).value is True
+    assert ledger.reads(key, breakGlass=True).value is False
+
+
 def test_what_the_application_is_told_beside_the_value(ledger) -> None:
     told = {}
     for order, (key, (params, targets)) in enumerate(EXAMPLES.items()):
         ledger.apply(ledger.step(key, *targets, order=order, **params))
-        ip = targets[0].split("/")[0] if targets else None
-        told[key] = dict(ledger.reads(ledger.ports.actions[key].spec.flag_key, ip).metadata)
-    assert told == {
+        context = reached(ledger, key, targets[0] if targets else None)
+        told[key] = dict(ledger.reads(ledger.ports.actions[key].spec.flag_key, **context).metadata)
+    assert {key: metadata for key, metadata in told.items() if metadata} == {
         "rate_limit.strict": {"scope": "address", "perMinute": 6, "burst": 6},
         "captcha.require": {"mode": "all"},
         "ip.throttle": {"perMinute": 0.5, "burst": 1},
-        "ip.block": {},
+        "user.stepup_require": {"factorsBefore": 1772442000},
+        "token.ttl_set": {"verificationMinutes": 1440},
+        "oauth.config_rollback": {"version.google": "v41"},
+        "jwks.refresh": {"epoch": 1772442000},
     }
+
+
+def test_two_leases_of_one_flag_do_not_lend_each_other_their_numbers(ledger) -> None:
+    ledger.apply(ledger.step("token.ttl_set", token="reset", link_minutes=30))
+    ledger.apply(ledger.step("token.ttl_set", order=2, token="verification", link_minutes=1440))
+    for token in ("reset", "verification"):
+        read = ledger.reads("auth.token.ttlOverride", token=token)
+        assert (read.value, read.metadata["resetMinutes"], read.metadata["verificationMinutes"]) == (True, 30, 1440)
 
 
 def _stopped(key: str, params: dict[str, object], targets: tuple[str, ...], logins: pd.DataFrame) -> list[bool]:
@@ -146,6 +209,28 @@ def test_a_captcha_stops_strangers_only() -> None:
 def test_an_estimate_over_no_logins_is_empty(key: str) -> None:
     nothing = _logins((0, "192.0.2.1", "a", False)).iloc[:0]
     assert _stopped(key, *EXAMPLES[key], nothing) == []
+
+
+def _rows(**columns: list[object]) -> pd.DataFrame:
+    """Attempts of whom only these columns matter."""
+    frame = _logins(*((n, "192.0.2.1", "u", True) for n in range(len(next(iter(columns.values()))))))
+    return frame.assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "values", "stopped"),
+    [
+        ("reset.pause", "type", ["password_reset_delivered", "login_failed"], [True, False]),
+        ("oauth.provider_disable", "provider", ["google", "github", None], [True, False, False]),
+        ("jwt.kid_reject", "kid", ["2025-12/b", "other", None], [True, False, False]),
+        ("tenant.deny_cross", "resource_tenant_id", ["globex", "acme", None], [True, False, False]),
+        ("tenant.isolate", "type", ["tenant_scope_ok", "login_succeeded"], [True, True]),
+        ("admin.freeze", "type", ["admin_action", "admin_login"], [True, False]),
+        ("email.failover", "type", ["password_reset_delivered"], [False]),
+    ],
+)
+def test_an_action_stops_what_it_is_aimed_at(key: str, column: str, values: list[object], stopped: list[bool]) -> None:
+    assert _stopped(key, *EXAMPLES[key], _rows(**{column: values})) == stopped
 
 
 def test_a_snapshot_freezes_the_logins_and_stays_after_its_end(ledger) -> None:

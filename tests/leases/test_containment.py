@@ -1,0 +1,54 @@
+"""Containment fails closed: it stays beyond its time, and pages, until people end it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from spine.lease import LeaseState
+from tasks.leasing import revert_incident
+
+KEY = "tenant.crossAccess.disabled"
+
+
+def pages(ledger) -> int:
+    """How often somebody was paged."""
+    return len(ledger.rows("select distinct payload from outbox where topic = 'incident.escalated'"))
+
+
+def test_it_stays_at_the_end_of_its_lease_and_pages_each_time(ledger) -> None:
+    lease = ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    for round in (1, 2, 3, 4, 5):
+        (tended,) = ledger.tend(minutes=61)
+        assert (tended.before, tended.after) == (LeaseState.ACTIVE, LeaseState.ACTIVE)
+        assert ledger.reads(KEY, resourceTenant="globex").value is True
+        assert pages(ledger) == round
+    assert ledger.tend(minutes=1) == []
+    assert ledger.lease(lease.id).expires_at > ledger.clock.now()
+
+
+def test_it_does_not_lapse_while_everything_is_down(ledger) -> None:
+    ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    ledger.clock.advance(timedelta(hours=20))
+    assert ledger.reads(KEY, resourceTenant="globex").value is True
+    ledger.tend()
+    ledger.clock.advance(timedelta(hours=20))
+    assert ledger.reads(KEY, resourceTenant="globex").value is True
+
+
+def test_people_end_it(ledger) -> None:
+    before = ledger.flag(KEY)
+    ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    ledger.tend(minutes=61)
+    (ended,) = revert_incident(ledger.database, ledger.incident, reason="it is fixed", ports=ledger.ports)
+    assert ended.state is LeaseState.REVERTED
+    assert ledger.flag(KEY) == before
+
+
+@pytest.mark.parametrize("status", ["rolling_back", "resolved"])
+def test_it_ends_with_its_incident(ledger, status: str) -> None:
+    lease = ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    with ledger.database.system() as connection:
+        connection.execute(text("update incidents set status = :status"), {"status": status})
+    ledger.tend(minutes=61)
+    assert ledger.lease(lease.id).state is LeaseState.REVERTED
