@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from blocks.orchestrator import start_run
 from flows.context import database, living, settings
+from runbooks import catalogue
 from runbooks.engine.name import deployment_of
 from spine.errors import Transient
 from store.heartbeats import beats
@@ -38,6 +39,7 @@ def stale(component: str, scheduled: datetime | None, now: datetime) -> bool:
 async def detect() -> State[None]:
     """One tick over all tenants. Ticks never overlap; a late one does nothing.
 
+    Kinds of incident without a runbook open none: nobody would answer, and `opsspine backtest` shows them anyway.
     For every incident that has no run yet, its runbook is started; the incident's id is the idempotency key, so
     that two schedulers, or a retry, start it once.
     """
@@ -45,7 +47,7 @@ async def detect() -> State[None]:
     if stale("detect", flow_run.scheduled_start_time, now):
         return Completed(message="stale: a newer run has seen all this one would")
     with living():
-        result = tick(database(), settings(), now)
+        result = tick(database(), settings(), now, kinds=catalogue().keys())
         await _start_runbooks(result)
     if result.openings:
         await _show(result)

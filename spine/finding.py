@@ -38,6 +38,10 @@ class Finding:
     synthetic: bool = False
     drill_id: str | None = None
     notes: tuple[str, ...] = field(default=())
+    tenants: tuple[str, ...] = ()
+    """Whom a finding that spans tenants touches."""
+    part_of: str | None = None
+    """Subject of the incident over all tenants that this may be a part of; None = it has a cause of its own."""
 
     @property
     def id(self) -> FindingId:

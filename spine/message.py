@@ -229,7 +229,7 @@ def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, 
         more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
         named = ", ".join(clean(str(address)) for address in addresses[:5])
         lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
-    if "users_total" in summary:
+    if summary.get("users_total"):
         entered = summary.get("compromised_total", 0)
         got_in = f"{entered} of them logged in from an attacking address" if entered else "none of them got in"
         lines.append(f"Users tried: {summary['users_total']}, {got_in}")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
+from spine.detect.fault.family import COUNTED, FAMILIES
 from spine.detect.frames import COLUMNS, Frames
 from store.named import sql
 from store.profile import ensure_profile, hour_of
@@ -14,14 +15,16 @@ from store.stage import cursor_of
 from store.unknown_now import unknown_rows
 
 HOUR = timedelta(hours=1)
-_TIMES = {"watermark", "first_fail", "last_fail", "last_ok", "first_seen", "overflowed_at", "overflow_first"}
+_TIMES = {"watermark", "first_fail", "last_fail", "last_ok", "first_seen", "overflowed_at", "overflow_first",
+          "first_at", "last_at"}  # fmt: skip
 _TEXTS = {"tenant_id", "type", "ip", "user_id", "country", "asn", "user_agent", "drill_id"}
 _FLAGS = {"known", "synthetic", "at_home"}
-_FLOATS = ("history_days", "bucket_level", "base_", "mean_", "var_")
+_FLOATS = ("history_days", "bucket_level", "base_", "mean_", "var_", "total")
 _LOGIN = len(COLUMNS["logins"])
 """So many columns of a row of tick_logins.sql are the login's; the rest is its address's past."""
 _FAILURES = _LOGIN + COLUMNS["addresses"].index("failures") - 2
 """Null where an address has no past: a drill's."""
+_FAULTS = {"types": list(COUNTED), "failures": sorted({t.value for family in FAMILIES for t in family.failures})}
 Rows = list[tuple[Any, ...]]
 
 
@@ -36,6 +39,7 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
         logins = cursor.execute(sql("tick_logins"), {"now": now}).fetchall()
         tenants = cursor.execute(sql("tick_tenants"), {"now": now}).fetchall()
         unknown = unknown_rows(cursor, now, hour_of(now), logins)
+        faults = cursor.execute(sql("tick_faults"), {"now": now, **_FAULTS}).fetchall()
     addresses = {row[:2]: row[:2] + row[_LOGIN:] for row in logins if row[_FAILURES] is not None}
     return Frames(
         now=now,
@@ -44,6 +48,7 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
         logins=frame("logins", [row[:_LOGIN] for row in logins]),
         addresses=frame("addresses", list(addresses.values())),
         unknown=frame("unknown", unknown),
+        faults=frame("faults", faults),
     )
 
 

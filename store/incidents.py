@@ -11,8 +11,19 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from spine.audit import AuditAction
-from spine.detect.episode import UNATTENDED, Cause, causes, identity, opening, over, quiet_end, recurrence
-from spine.detect.summary import facts, merged
+from spine.detect.episode import (
+    UNATTENDED,
+    Cause,
+    causes,
+    gathered,
+    identity,
+    opening,
+    over,
+    quiet_end,
+    recurrence,
+)
+from spine.detect.subject import is_everybody
+from spine.detect.summary import facts, merged, title
 from spine.finding import Finding
 from spine.ids import TenantId
 from spine.incident import Incident, IncidentKind, IncidentStatus
@@ -70,11 +81,15 @@ def record(
 ) -> list[Opening]:
     """Turn findings into incidents: one per cause, live ones grow, ended ones get a linked successor.
 
+    What many tenants suffer from is one incident of no tenant, and theirs are part of it.
+
     Safe against itself: two schedulers that record the same window, at once or one after the other, make one
     incident, one audit entry and one message.
     """
     recorder = _Recorder(connection, now, detect, notify, suppressions.running(connection, now))
-    return [done for cause, group in causes(findings).items() if (done := recorder.record(cause, group))]
+    live = {(i.tenant_id, i.kind, i.subject) for i in list_live(connection)} if findings else set()
+    groups = causes(gathered(findings, live))
+    return [done for cause, group in groups.items() if (done := recorder.record(cause, group))]
 
 
 def settle(
@@ -95,11 +110,19 @@ def settle(
     for incident in sorted(list_live(connection), key=lambda i: i.tenant_id):
         if _holds(connection, incident):
             continue
-        if over(incident, watermarks.get(incident.tenant_id), detect.episode):
+        heard = _heard(incident, watermarks)
+        if over(incident, heard, detect.episode):
             ended.append(recorder.close(incident))
         elif incident.status in UNATTENDED and now >= quiet_end(incident, detect.episode):
-            recorder.doubt(incident, watermarks.get(incident.tenant_id))
+            recorder.doubt(incident, heard)
     return ended
+
+
+def _heard(incident: Incident, watermarks: Mapping[TenantId, datetime]) -> datetime | None:
+    """How far the events reach on which an incident rests: those of all tenants where it belongs to none."""
+    if is_everybody(incident.subject):
+        return max(watermarks.values(), default=None)
+    return watermarks.get(incident.tenant_id)
 
 
 def _holds(connection: Connection, incident: Incident) -> bool:
@@ -162,7 +185,7 @@ class _Recorder:
             subject=cause.subject,
             status=IncidentStatus.OPEN,
             severity=lowered(severity) if window else severity,
-            title=f"{cause.kind.value} ({summary['class']}) from {summary['addresses_total']} addresses",
+            title=title(cause.kind, cause.subject, summary),
             first_event_at=min(f.first_event_at for f in reasons),
             opened_at=self.now,
             last_finding_at=max(f.last_event_at for f in reasons if f.last_event_at),

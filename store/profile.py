@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from spine.detect.fault.family import COUNTED
 from store import unknown
 from store.fold import LOCK
 from store.named import sql
@@ -34,6 +35,7 @@ def refresh_profile(connection: Connection, now: datetime) -> None:
     unknown.sum_recent(connection, hour)
     unknown.profile(connection, hour)
     _profile_counts(connection, hour)
+    _profile_faults(connection, hour)
     _count_active(connection, now)
     connection.execute(text("update auth_profile_state set made_for = :h"), {"h": hour})
 
@@ -52,6 +54,13 @@ def _profile_counts(connection: Connection, hour: datetime) -> None:
     with cursor_of(connection) as cursor:
         cursor.execute("delete from auth_metric_profile")
         cursor.execute(sql("profile_counts"), {"hours": hours, "samples": samples})
+
+
+def _profile_faults(connection: Connection, hour: datetime) -> None:
+    samples = [hour - timedelta(days=day) + near for day in range(1, 29) for near in (-HOUR, HOUR * 0, HOUR)]
+    with cursor_of(connection) as cursor:
+        cursor.execute("delete from auth_fault_profile")
+        cursor.execute(sql("profile_faults"), {"hour": hour, "samples": samples, "types": list(COUNTED)})
 
 
 def _count_active(connection: Connection, now: datetime) -> None:

@@ -17,9 +17,10 @@ import pandas as pd
 import pyarrow as pa
 
 from spine.detect.episode import quiet_end
+from spine.detect.subject import is_everybody
 from spine.event import EventLimits
 from spine.ids import IncidentId, TenantId
-from spine.incident import Incident
+from spine.incident import Incident, IncidentKind
 from spine.settings import Settings
 from spine.severity import Severity
 from store import incidents
@@ -32,12 +33,14 @@ from store.partition import ensure_days
 from store.source import Source
 from store.unknown_now import usual_users
 from tasks.detecting import tick
+from tasks.faultiness import fault_minutes
 from tasks.stillness import Stillness
 
 MINUTE = timedelta(minutes=1)
 _LIMITS = EventLimits(max_age=timedelta(days=20 * 365))
 """The history is as old as it is."""
-_TOLD = ("class", "detectors", "addresses", "addresses_total", "users_total", "compromised_total")
+_TOLD = ("class", "detectors", "addresses", "addresses_total", "users_total", "compromised_total",
+         "tenants", "tenants_total")  # fmt: skip
 """What a line tells of an incident's evidence."""
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "15s"}
 Progress = Callable[[int, int], None]
@@ -135,9 +138,10 @@ class _Replay:
         total = round((end - self.now) / MINUTE)
         named = self.events.assign(tenant_id=self.tenant) if self.tenant else self.events
         stillness = Stillness(named, self.settings.detect, self.now, total)
+        faulty = fault_minutes(named, self.settings.detect, self.now, total)
         for done in range(total):
             before, self.now = self.now, self.now + MINUTE
-            if stillness.still(self.now, self._ends()):
+            if not faulty[done + 1] and stillness.still(self.now, self._ends()):
                 self.report.skipped += 1
             else:
                 self._ingest(self.now)
@@ -152,11 +156,12 @@ class _Replay:
         with self.database.system() as connection:
             for identity, (at, severity) in self.opened.items():
                 incident = incidents.get(connection, identity)
-                evidence = {name: incident.summary[name] for name in _TOLD}
+                evidence = {name: incident.summary[name] for name in _TOLD if name in incident.summary}
                 self.report.lines.append(
                     {
                         "type": incident.kind.value,
-                        "tenant_id": incident.tenant_id,
+                        "tenant_id": None if is_everybody(incident.subject) else incident.tenant_id,
+                        "subject": incident.subject,
                         "opened_at": at.isoformat(),
                         "severity": severity.value,
                         "incident_id": str(identity),
@@ -179,7 +184,8 @@ class _Replay:
 
     def _ends(self) -> dict[TenantId, datetime]:
         settings = self.settings.detect.episode
-        return {incident.tenant_id: quiet_end(incident, settings) for incident in self.live.values()}
+        live = (incident for incident in self.live.values() if incident.kind is IncidentKind.FAILED_LOGINS_SPIKE)
+        return {incident.tenant_id: quiet_end(incident, settings) for incident in live}
 
     def _ingest(self, until: datetime) -> None:
         end = int(self.times.searchsorted(pd.Timestamp(until), side="right"))

@@ -1,6 +1,7 @@
 """One tick of detection: fold, look, judge, record. Whoever calls it, whenever: it never doubles anything."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from spine.detect import detect
 from spine.detect.frames import Frames
 from spine.finding import Finding
 from spine.ids import TenantId
-from spine.incident import Incident
+from spine.incident import Incident, IncidentKind
 from spine.settings import Settings
 from store import incidents
 from store.engine import Database
@@ -53,8 +54,10 @@ class TickResult:
         )
 
 
-def tick(database: Database, settings: Settings, now: datetime) -> TickResult:
-    """Look at all tenants as they are at `now`, and turn what is found into incidents.
+def tick(
+    database: Database, settings: Settings, now: datetime, *, kinds: Collection[IncidentKind] = tuple(IncidentKind)
+) -> TickResult:
+    """Look at all tenants as they are at `now`, and turn what is found into incidents of `kinds`.
 
     Counts are folded in a transaction of their own; everything else (incidents, timeline, audit, messages,
     heartbeat) is one transaction.
@@ -66,15 +69,22 @@ def tick(database: Database, settings: Settings, now: datetime) -> TickResult:
         free = connection.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _LOCK}).scalar_one()
         if not free:
             return TickResult(at=now, folded=folded, busy=True)
-        result = _look(connection, settings, now, folded, started)
+        result = _look(connection, settings, now, kinds, folded, started)
         detail = {"seconds": round(result.seconds, 4), "watermark": result.watermark, "folded": folded}
         beat(connection, "detect", now=now, detail=detail | {"findings": len(result.findings)})
     return result
 
 
-def _look(connection: Connection, settings: Settings, now: datetime, folded: int, started: float) -> TickResult:
+def _look(
+    connection: Connection,
+    settings: Settings,
+    now: datetime,
+    kinds: Collection[IncidentKind],
+    folded: int,
+    started: float,
+) -> TickResult:
     frames = read_frames(connection, now)
-    findings = detect(frames, settings.detect)
+    findings = [finding for finding in detect(frames, settings.detect) if finding.kind in kinds]
     back = incidents.restore(connection, now, detect=settings.detect, notify=settings.notify)
     ended = incidents.settle(connection, watermarks(frames), now, detect=settings.detect, notify=settings.notify)
     openings = incidents.record(connection, findings, now, detect=settings.detect, notify=settings.notify)

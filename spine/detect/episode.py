@@ -5,12 +5,13 @@ measure crosses its line. Its successor derives its id from it, so two scheduler
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from spine.detect.subject import is_everybody
 from spine.finding import Finding
-from spine.ids import IncidentId, TenantId
+from spine.ids import NO_TENANT, IncidentId, TenantId
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
 from spine.settings.detect import EpisodeSettings
 
@@ -34,6 +35,36 @@ class Cause:
     def key(self) -> str:
         """The cause as text, for locks."""
         return "\x1f".join([self.tenant_id, self.kind.value, self.subject, self.drill_id or ""])
+
+
+def gathered(findings: Sequence[Finding], live: Collection[tuple[TenantId, IncidentKind, str]]) -> list[Finding]:
+    """The findings, those of single tenants made part of what all tenants suffer from.
+
+    That has a live incident (`live` has tenant, kind and subject of each), or a finding that opens one. Where the
+    tenant's own incident lives, it goes on.
+    """
+    common = {(kind, subject) for _, kind, subject in live if is_everybody(subject)}
+    common |= {(f.kind, f.subject) for f in findings if is_everybody(f.subject) and f.margin >= 1 and not f.synthetic}
+    kept: list[Finding] = []
+    parts: dict[tuple[IncidentKind, str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        whole = finding.part_of
+        alone = whole is None or (finding.kind, whole) not in common or finding.synthetic
+        if whole is None or alone or (finding.tenant_id, finding.kind, finding.subject) in live:
+            kept.append(finding)
+        else:
+            parts[finding.kind, finding.detector, whole].append(finding)
+    return kept + [_joined(group, subject) for (_, _, subject), group in parts.items()]
+
+
+def _joined(group: list[Finding], subject: str) -> Finding:
+    """The strongest of several tenants' findings, in the name of all."""
+    strongest = max(group, key=lambda f: (f.margin, f.tenant_id))
+    tenants = tuple(sorted({str(f.tenant_id) for f in group}))
+    return replace(
+        strongest, tenant_id=NO_TENANT, subject=subject, part_of=None, tenants=tenants,
+        last_event_at=max((f.last_event_at for f in group if f.last_event_at), default=None),
+    )  # fmt: skip
 
 
 def causes(findings: Iterable[Finding]) -> dict[Cause, list[Finding]]:

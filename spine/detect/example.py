@@ -70,6 +70,7 @@ def frames(
         logins=logins,
         addresses=addresses,
         unknown=_unknown(real, addresses, usual if history_days >= 7 else float("nan")),
+        faults=pd.DataFrame(columns=list(COLUMNS["faults"])),
     )
 
 

@@ -36,6 +36,12 @@ class Frames:
         addresses_1h, addresses_24h, failures_1h, failures_24h (int), and the tenant's own history of the
         same measure by hour: mean_15m, var_15m, mean_1h, var_1h, mean_6h, var_6h, mean_24h, var_24h
         (float, NaN = under 7 days).
+    faults: resets, verifications, callbacks and tokens (spine/detect/fault/family.py), callbacks by provider. One row
+        per (tenant_id, type) with events in 60 minutes, or failures in 28 days. Columns: tenant_id, type (with
+        "@<provider>" behind it for callbacks), n_5m, n_15m, n_60m (int), first_at, last_at (datetime, minute of the
+        first and last event in 60 minutes, NaT = none), mean_60m, var_60m (float, events an hour at this hour of
+        the day and one hour around it over 28 days; NaN = under 7 days of history), total (float, of all the
+        hours so compared).
     """
 
     now: datetime
@@ -44,6 +50,7 @@ class Frames:
     logins: pd.DataFrame
     addresses: pd.DataFrame
     unknown: pd.DataFrame
+    faults: pd.DataFrame
 
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -62,6 +69,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "tenant_id", "users_15m", "users_1h", "users_6h", "users_24h", "addresses_1h", "addresses_24h",
         "failures_1h", "failures_24h", "mean_15m", "var_15m", "mean_1h", "var_1h", "mean_6h", "var_6h",
         "mean_24h", "var_24h",
+    ),
+    "faults": (
+        "tenant_id", "type", "n_5m", "n_15m", "n_60m", "first_at", "last_at", "mean_60m", "var_60m", "total",
     ),
 }  # fmt: skip
 """The columns each frame must have; `store.frames` builds them, tests build small ones by hand."""

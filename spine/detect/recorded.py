@@ -47,6 +47,7 @@ def recorded(
         logins=_logins(rows[failing]),
         addresses=addresses,
         unknown=_unknown(rows, set(addresses.loc[addresses["known"], "ip"])),
+        faults=pd.DataFrame(columns=list(COLUMNS["faults"])),
     )
 
 

@@ -100,9 +100,9 @@ def scenes(frames: Frames, settings: DetectSettings) -> list[Scene]:
     if not drilled.any():
         return [Scene(frames, settings)]
     found = [Scene(replace(frames, logins=logins[~drilled]), settings)]
-    series, unknown = _empty("series"), _empty("unknown")
+    series, unknown, faults = _empty("series"), _empty("unknown"), _empty("faults")
     for drill_id, rows in logins[drilled].groupby("drill_id", dropna=False):
-        alone = replace(frames, logins=rows, series=series, unknown=unknown)
+        alone = replace(frames, logins=rows, series=series, unknown=unknown, faults=faults)
         found.append(Scene(alone, settings, drill_id=str(drill_id)))
     return found
 

@@ -8,6 +8,7 @@ import pandas as pd
 from spine.detect.scene import Scene
 from spine.finding import Finding
 from spine.ids import TenantId
+from spine.incident import IncidentKind
 from spine.severity import Severity
 
 Entered = dict[tuple[str, str], set[str]]
@@ -16,9 +17,13 @@ COMPROMISED = "compromised_users"
 
 
 def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
-    """The same findings with their severities. A finding under the line (margin < 1) stays at INFO."""
-    if not findings:
-        return []
+    """The same findings with their severities. A finding under the line (margin < 1) stays at INFO.
+
+    Other kinds than failed logins have theirs already.
+    """
+    mine = IncidentKind.FAILED_LOGINS_SPIKE
+    if all(finding.kind is not mine for finding in findings):
+        return findings
     ladder = _Ladder(
         scene=scene,
         entered=_entered(scene.attempts),
@@ -26,7 +31,7 @@ def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
         tenfold=_tenfold_tenants(scene),
         dropped=_dropped_tenants(scene),
     )
-    return [ladder.graded(finding) for finding in findings]
+    return [ladder.graded(f) if f.kind is mine else f for f in findings]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from spine.detect.fault.family import FAMILIES
+from spine.detect.subject import EVERYWHERE, TENANT, is_everybody
 from spine.finding import Finding
 from spine.ids import TenantId
+from spine.incident import IncidentKind
 from spine.severity import Severity
 
 CLASSES = {
@@ -17,6 +20,17 @@ CLASSES = {
 }
 """Class of attack by detector; the others are told by their numbers."""
 
+_FAULTS = frozenset(family.kind for family in FAMILIES)
+
+
+def title(kind: IncidentKind, subject: str, summary: dict[str, Any]) -> str:
+    """An incident in one line."""
+    told = f"{kind.value} ({summary['class']})"
+    if kind not in _FAULTS:
+        return f"{told} from {summary['addresses_total']} addresses"
+    where = subject.removeprefix(f"{EVERYWHERE}/")
+    return told if where in (TENANT, EVERYWHERE) else f"{told} of {where}"
+
 
 def hashed(tenant: TenantId, user: str) -> str:
     """A user id fit to leave the database: the same within a tenant, unlinkable across tenants."""
@@ -25,6 +39,8 @@ def hashed(tenant: TenantId, user: str) -> str:
 
 def attack_class(finding: Finding) -> str | None:
     """What kind of attack a finding speaks of; None when it cannot tell."""
+    if finding.kind in _FAULTS:
+        return "all_tenants" if is_everybody(finding.subject) else "one_tenant"
     if finding.detector == "address_bucket":
         return "stuffing" if finding.observed["users"] > 1 else "brute_force"
     if finding.detector == "unknown_address_users":
@@ -36,6 +52,8 @@ def merged(summary: dict[str, Any], findings: Sequence[Finding], max_kept: int) 
     """`summary` with `findings` added. Nothing is taken out; beyond `max_kept` it is counted, at least."""
     new = dict(summary)
     for finding in findings:
+        if finding.tenants:
+            _add(new, "tenants", finding.tenants, max_kept)
         _add(new, "addresses", finding.addresses, max_kept)
         _add(new, "users", [hashed(finding.tenant_id, user) for user in finding.users], max_kept)
         _add(new, "compromised", [hashed(finding.tenant_id, user) for user in finding.compromised], max_kept)

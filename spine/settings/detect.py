@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from spine.settings.fault import CallbackSettings, FaultSettings, TokenSettings
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -148,5 +150,9 @@ class DetectSettings(BaseModel):
     targeted_user: TargetedUserSettings = TargetedUserSettings()
     brute_force: BruteForceSettings = BruteForceSettings()
     unknown_users: UnknownUsersSettings = UnknownUsersSettings()
+    resets: FaultSettings = FaultSettings()
+    verifications: FaultSettings = FaultSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    tokens: TokenSettings = TokenSettings()
     severity: SeveritySettings = SeveritySettings()
     episode: EpisodeSettings = EpisodeSettings()

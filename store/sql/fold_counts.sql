@@ -26,4 +26,4 @@ with taken as (
   select 'day', date_trunc('day', bucket, 'UTC') from cell where type = 'login_succeeded' group by 2
   on conflict do nothing
 )
-select coalesce(sum(n), 0)::bigint from taken
+select coalesce(sum(n), 0)::bigint from taken where position('@' in type) = 0

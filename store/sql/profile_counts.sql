@@ -5,7 +5,7 @@ select t.hour, s.tenant_id, s.type,
 from (select unnest(%(hours)s::timestamptz[]) as hour) t
 cross join (
   select distinct tenant_id, type from auth_metric_hours
-  where bucket = any(%(samples)s::timestamptz[])
+  where bucket = any(%(samples)s::timestamptz[]) and position('@' in type) = 0
 ) s
 join auth_tenant n on n.tenant_id = s.tenant_id
 join generate_series(1, 4) w on t.hour - w * interval '7 days' >= date_trunc('hour', n.first_at, 'UTC')

@@ -19,7 +19,7 @@ with cell as (
 ), series as (
   select tenant_id, type, sum(n_5m) as n_5m, sum(n_15m) as n_15m, sum(n_60m) as n_60m, sum(n_6h) as n_6h,
     sum(n_24h) as n_24h
-  from cell group by tenant_id, type
+  from cell where position('@' in type) = 0 group by tenant_id, type
 )
 select s.tenant_id, s.type, n_5m::bigint, n_15m::bigint, n_60m::bigint, n_6h::bigint, n_24h::bigint,
   case when mature then (coalesce(b.median, 0) * (1 - %(share_15m)s) + coalesce(c.median, 0) * %(share_15m)s) / 4

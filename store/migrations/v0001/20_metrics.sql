@@ -58,6 +58,19 @@ create table auth_metric_profile(
 );
 select tenant_table('auth_metric_profile', 'select');
 
+-- what is usual of resets, verifications, callbacks and tokens at this hour of the day, for the hour that has begun.
+-- Written by store/profile.py each hour, read by the tick. Types as in the counts: callbacks of a provider are
+-- counted a second time as "<type>@<provider>".
+create table auth_fault_profile(
+  tenant_id text not null,
+  type text not null,
+  mean float8 not null,          -- an hour
+  variance float8 not null,
+  total float8 not null,         -- of all those hours
+  primary key(tenant_id, type)
+);
+select tenant_table('auth_fault_profile', 'select');
+
 -- per tenant: how far its events reach. Written by the fold (active_users: by the profile), read by the tick.
 create table auth_tenant(
   tenant_id text primary key,
@@ -201,6 +214,16 @@ begin
   insert into auth_metric_delta(bucket, tenant_id, type, n, first_at, last_at)
   select date_bin('1 minute', occurred_at, '2000-01-01Z'), tenant_id, type, count(*), min(occurred_at), max(occurred_at)
   from fresh where not synthetic group by 1, 2, 3;
+  -- callbacks by provider; what people themselves refused is no fault of anybody
+  insert into auth_metric_delta(bucket, tenant_id, type, n, first_at, last_at)
+  select date_bin('1 minute', occurred_at, '2000-01-01Z'), tenant_id, type || '@' || left(coalesce(provider, ''), 64),
+    count(*), min(occurred_at), max(occurred_at)
+  from fresh
+  where type in ('oauth_callback_ok', 'oauth_callback_error') and not synthetic
+    and coalesce(attributes->>'error_class', '') <> 'user'
+    and coalesce(attributes->>'oauth_error', '') not in ('access_denied', 'login_required', 'interaction_required',
+      'consent_required', 'account_selection_required')
+  group by 1, 2, 3;
   insert into auth_login_delta(tenant_id, ip, first_at, failed, n, users)
   select tenant_id, ip, min(occurred_at), type = 'login_failed', count(*),
     bit_or(user_bit(coalesce(user_id, id), (select seed from auth_user_bits)))

@@ -1,0 +1,1 @@
+"""Failures of resets, verifications, callbacks of providers and tokens."""

@@ -1,0 +1,6 @@
+"""OAUTH_CALLBACK_ERRORS: callbacks of providers that fail, of one tenant and everywhere."""
+
+from spine.detect.fault.family import CALLBACKS
+from spine.detect.fault.shares import pair
+
+DETECTORS = pair("oauth_callback_errors", CALLBACKS, lambda settings: settings.callbacks)
