@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from spine.bucket import Bucket, BucketSize
 from spine.settings.detect import BucketSettings
+from store.entities import fold_entities
 from store.named import sql
 from store.stage import cursor_of
 
@@ -26,6 +27,7 @@ def fold(connection: Connection, settings: BucketSettings | None = None) -> int:
         failures = cursor.execute(sql("fold_addresses")).fetchall()
         if failures:
             _pour(cursor, failures, current)
+        fold_entities(cursor)
     assert events is not None
     return int(events[0])
 

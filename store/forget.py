@@ -1,8 +1,11 @@
-"""What need not be remembered for ever: delivered notifications and answered requests. Their record is the audit."""
+"""What need not be remembered for ever: delivered notifications and answered requests, whose record is the audit; and
+what is known of a user who asks for it."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, text
+
+from spine.ids import TenantId
 
 
 def forget(connection: Connection, before: datetime) -> int:
@@ -17,6 +20,16 @@ def forget(connection: Connection, before: datetime) -> int:
     return gone
 
 
+def forget_user(connection: Connection, tenant: TenantId, user: str) -> int:
+    """Delete what is known of a user, deltas included; returns how many rows. The next session is the first again."""
+    gone = 0
+    for table in _PERSONAL:
+        query = text(f"delete from {table} where tenant_id = :tenant and user_id = :user")  # noqa: S608 - constants
+        gone += connection.execute(query, {"tenant": tenant, "user": user}).rowcount
+    return gone
+
+
+_PERSONAL = ("auth_sighting_delta", "auth_user_country", "auth_admin_habit", "auth_crossing")
 _OVER = (
     "(o.incident_id is null"
     " or not exists (select from incidents i where i.id = o.incident_id and i.status <> 'resolved'))"

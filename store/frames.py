@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from spine.detect.fault.family import COUNTED, FAMILIES
 from spine.detect.frames import COLUMNS, Frames
+from store.entities import read_entities
 from store.named import sql
 from store.profile import ensure_profile, hour_of
 from store.stage import cursor_of
@@ -48,6 +49,7 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
         logins=frame("logins", [row[:_LOGIN] for row in logins]),
         addresses=frame("addresses", list(addresses.values())),
         unknown=frame("unknown", unknown),
+        entities=read_entities(connection, now),
         faults=frame("faults", faults),
     )
 

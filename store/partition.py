@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection, text
 
 from spine.settings import RetentionSettings
+from store.entities import drop_old_entities
 
 
 def ensure_days(connection: Connection, days: Iterable[date]) -> int:
@@ -56,6 +57,7 @@ def _drop_rollups(connection: Connection, now: datetime, settings: RetentionSett
     connection.execute(text("delete from auth_metric_hours where bucket < :hours"), oldest)
     connection.execute(text("delete from auth_unknown_hours where hour < :hours"), oldest)
     connection.execute(text("delete from auth_active_days where day < :days"), oldest)
+    drop_old_entities(connection, now - timedelta(days=settings.entity_days))
 
 
 def _name(day: date) -> str:

@@ -4,10 +4,12 @@ Detectors are pure functions `(Frames, DetectSettings) -> list[Finding]`. They r
 All times are aware UTC (`datetime64[us, UTC]`), all counts int64, all rates per window.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
+
+from spine.detect.entity.frames import EntityFrames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Frames:
         addresses_1h, addresses_24h, failures_1h, failures_24h (int), and the tenant's own history of the
         same measure by hour: mean_15m, var_15m, mean_1h, var_1h, mean_6h, var_6h, mean_24h, var_24h
         (float, NaN = under 7 days).
+    entities: single users, administrators and rare events (spine/detect/entity/frames.py).
     faults: resets, verifications, callbacks and tokens (spine/detect/fault/family.py), callbacks by provider. One row
         per (tenant_id, type) with events in 60 minutes, or failures in 28 days. Columns: tenant_id, type (with
         "@<provider>" behind it for callbacks), n_5m, n_15m, n_60m (int), first_at, last_at (datetime, minute of the
@@ -50,6 +53,7 @@ class Frames:
     logins: pd.DataFrame
     addresses: pd.DataFrame
     unknown: pd.DataFrame
+    entities: EntityFrames = field(default_factory=EntityFrames)
     faults: pd.DataFrame
 
 

@@ -97,13 +97,16 @@ def scenes(frames: Frames, settings: DetectSettings) -> list[Scene]:
     """The real world's scene and one per drill: drills are judged on their own events alone."""
     logins = frames.logins
     drilled = logins["synthetic"].astype(bool).to_numpy() if len(logins) else np.zeros(0, bool)
-    if not drilled.any():
+    drills = {str(drill) for drill in logins.loc[drilled, "drill_id"]} | frames.entities.drills()
+    if not drills:
         return [Scene(frames, settings)]
-    found = [Scene(replace(frames, logins=logins[~drilled]), settings)]
+    found = [Scene(replace(frames, logins=logins[~drilled], entities=frames.entities.real()), settings)]
     series, unknown, faults = _empty("series"), _empty("unknown"), _empty("faults")
-    for drill_id, rows in logins[drilled].groupby("drill_id", dropna=False):
-        alone = replace(frames, logins=rows, series=series, unknown=unknown, faults=faults)
-        found.append(Scene(alone, settings, drill_id=str(drill_id)))
+    for drill in sorted(drills):
+        rows = logins[drilled & (logins["drill_id"].map(str) == drill).to_numpy(bool)]
+        mine = frames.entities.of_drill(drill)
+        alone = replace(frames, logins=rows, series=series, unknown=unknown, faults=faults, entities=mine)
+        found.append(Scene(alone, settings, drill_id=drill))
     return found
 
 

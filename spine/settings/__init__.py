@@ -133,6 +133,8 @@ class RetentionSettings(BaseModel):
     event_days: int = 45
     metric_minute_hours: int = 48
     metric_hour_days: int = 400
+    entity_days: int = 90
+    """Countries of users and habits of administrators, since they were last seen. Source: RUNBOOKS 2.7."""
     days_ahead: int = 3
     message_days: int = 30
     """Delivered notifications and remembered requests."""

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from spine.settings.entity import AdminSettings, LeakSettings, SessionSettings
 from spine.settings.fault import CallbackSettings, FaultSettings, TokenSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -150,6 +151,9 @@ class DetectSettings(BaseModel):
     targeted_user: TargetedUserSettings = TargetedUserSettings()
     brute_force: BruteForceSettings = BruteForceSettings()
     unknown_users: UnknownUsersSettings = UnknownUsersSettings()
+    leak: LeakSettings = LeakSettings()
+    session: SessionSettings = SessionSettings()
+    admin: AdminSettings = AdminSettings()
     resets: FaultSettings = FaultSettings()
     verifications: FaultSettings = FaultSettings()
     callbacks: CallbackSettings = CallbackSettings()

@@ -6,6 +6,7 @@ from datetime import datetime
 import pandas as pd
 
 from spine.detect import example
+from spine.detect.entity.frames import EntityFrames
 from spine.detect.fault.family import PROVIDED, Family
 from spine.detect.frames import COLUMNS, Frames
 
@@ -56,4 +57,4 @@ def faults(family: Family, *given: Faults, now: datetime = example.NOW) -> Frame
         }
     )  # fmt: skip
     empty = {name: pd.DataFrame(columns=list(COLUMNS[name])) for name in ("series", "logins", "addresses", "unknown")}
-    return Frames(now=now, tenants=tenants, faults=rows.assign(**times), **empty)
+    return Frames(now=now, tenants=tenants, faults=rows.assign(**times), entities=EntityFrames(), **empty)
