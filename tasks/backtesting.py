@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from spine.detect.entity.sighting import USER
 from spine.detect.episode import quiet_end
 from spine.detect.subject import is_everybody
 from spine.event import EventLimits
@@ -34,6 +35,7 @@ from store.source import Source
 from store.unknown_now import usual_users
 from tasks.detecting import tick
 from tasks.faultiness import fault_minutes
+from tasks.rarity import rare_minutes
 from tasks.stillness import Stillness
 
 MINUTE = timedelta(minutes=1)
@@ -121,6 +123,7 @@ class _Replay:
         self.report = Report(events=len(events))
         self.opened: dict[IncidentId, tuple[datetime, Severity]] = {}
         self.live: dict[IncidentId, Incident] = {}
+        self.users: dict[tuple[TenantId, str], str] = {}
 
     def warm(self, days: float) -> None:
         """Ingest the history in one go, and set the clock behind it."""
@@ -138,10 +141,11 @@ class _Replay:
         total = round((end - self.now) / MINUTE)
         named = self.events.assign(tenant_id=self.tenant) if self.tenant else self.events
         stillness = Stillness(named, self.settings.detect, self.now, total)
-        faulty = fault_minutes(named, self.settings.detect, self.now, total)
+        looked = rare_minutes(named, self.settings.detect, self.now, total)
+        looked |= fault_minutes(named, self.settings.detect, self.now, total)
         for done in range(total):
             before, self.now = self.now, self.now + MINUTE
-            if not faulty[done + 1] and stillness.still(self.now, self._ends()):
+            if not looked[done + 1] and stillness.still(self.now, self._ends()):
                 self.report.skipped += 1
             else:
                 self._ingest(self.now)
@@ -163,6 +167,7 @@ class _Replay:
                         "tenant_id": None if is_everybody(incident.subject) else incident.tenant_id,
                         "subject": incident.subject,
                         "opened_at": at.isoformat(),
+                        **self._user_of(incident),
                         "severity": severity.value,
                         "incident_id": str(identity),
                         "evidence": evidence,
@@ -174,6 +179,7 @@ class _Replay:
     def _tick(self, before: datetime) -> None:
         result = tick(self.database, self.settings, self.now)
         self.report.ticks += 1
+        self.users |= {(f.tenant_id, f.subject): f.users[0] for f in result.findings if f.subject.startswith(USER)}
         for opening in result.openings:
             self.live[opening.incident.id] = opening.incident
             if opening.opened:
@@ -181,6 +187,11 @@ class _Replay:
                 self.opened[opening.incident.id] = (at, opening.incident.severity)
         for incident in result.ended:
             self.live.pop(incident.id, None)
+
+    def _user_of(self, incident: Incident) -> dict[str, str]:
+        """The user an incident is about, by the application's own id; nothing where it is about the tenant."""
+        user = self.users.get((incident.tenant_id, incident.subject))
+        return {"user_id": user} if user else {}
 
     def _ends(self) -> dict[TenantId, datetime]:
         settings = self.settings.detect.episode

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from spine.detect.entity.ladder import climbed
 from spine.detect.scene import Scene
 from spine.finding import Finding
 from spine.ids import TenantId
@@ -19,11 +20,11 @@ COMPROMISED = "compromised_users"
 def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
     """The same findings with their severities. A finding under the line (margin < 1) stays at INFO.
 
-    Other kinds than failed logins have theirs already.
+    Other kinds than failed logins have theirs already, but for the ladders that count users (entity/ladder.py).
     """
     mine = IncidentKind.FAILED_LOGINS_SPIKE
     if all(finding.kind is not mine for finding in findings):
-        return findings
+        return climbed(findings, scene)
     ladder = _Ladder(
         scene=scene,
         entered=_entered(scene.attempts),
@@ -31,7 +32,7 @@ def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
         tenfold=_tenfold_tenants(scene),
         dropped=_dropped_tenants(scene),
     )
-    return [ladder.graded(f) if f.kind is mine else f for f in findings]
+    return climbed([ladder.graded(f) if f.kind is mine else f for f in findings], scene)
 
 
 @dataclass(frozen=True, slots=True)

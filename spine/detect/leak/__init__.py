@@ -1,0 +1,1 @@
+"""Detectors of accesses that cross tenants."""

@@ -1,0 +1,1 @@
+"""Detectors of sessions that cannot all be the user's own."""
