@@ -28,7 +28,7 @@ async def settings_from_blocks() -> Settings:
     """The settings of this process, and of those it starts: the environment's, with saved blocks put over them."""
     settings = Settings()
     if settings.prefect.blocks:
-        await _answering(settings.prefect.url)
+        await answering(settings.prefect.url)
         os.environ.update(await variables())
     return Settings()
 
@@ -61,7 +61,8 @@ async def _saved(kind: type[B]) -> B | None:
         return None
 
 
-async def _answering(url: str) -> None:
+async def answering(url: str) -> None:
+    """Return once the orchestrator's server answers at `url`."""
     async with httpx.AsyncClient() as client:
         while True:
             try:

@@ -4,13 +4,12 @@ import asyncio
 import sys
 from datetime import timedelta
 
-import httpx
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
-from blocks.overlay import register, settings_from_blocks
+from blocks.overlay import answering, register, settings_from_blocks
 from deployments.instance import READY_FILE
 from deployments.warm.install import WarmStart
 from flows import respond
@@ -52,7 +51,7 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
 async def main(warm: WarmStart) -> None:
     """Wait for the server, register, tell the supervisor, and run until ended."""
     settings = await settings_from_blocks()
-    await _server(settings.prefect.url)
+    await answering(settings.prefect.url)
     runner = Runner(
         name="opsspine",
         query_seconds=settings.prefect.query_seconds,
@@ -70,17 +69,6 @@ async def main(warm: WarmStart) -> None:
         keeping = asyncio.create_task(warm.keep())
         await runner.start()
         keeping.cancel()
-
-
-async def _server(url: str) -> None:
-    async with httpx.AsyncClient() as client:
-        while True:
-            try:
-                if (await client.get(f"{url}/health", timeout=2)).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass  # not there yet
-            await asyncio.sleep(0.1)
 
 
 if __name__ == "__main__":
