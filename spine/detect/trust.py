@@ -20,8 +20,8 @@ def known_good(*, tried: int, entered: int, early: int) -> bool:
     """True when enough of the users live there.
 
     Args:
-        tried: users who ever tried from the address; a failure that names no user counts as one more.
-        entered: those of them who ever got in.
+        tried: users who tried from the address in that time; a failure that names no user counts as one more.
+        entered: those of them who got in.
         early: failures before the first success.
     """
     return 3 * entered > tried and (early <= MOST_EARLY or entered >= SEVERAL)
