@@ -1,4 +1,5 @@
 """Raw events, for those who need them as they were: the blast radius and verification."""
+# ruff: noqa: S608 - only the constants of store/reach.py are put into its SQL
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +11,8 @@ from spine.decision.blast import COLUMNS, DETAILS
 from spine.event import LOGIN_FAMILY
 from spine.family import Family
 from spine.ids import TenantId
+from spine.reach import Reach
+from store.reach import bound, reached, user_of
 from store.stage import cursor_of
 
 
@@ -31,22 +34,23 @@ def recent_logins(connection: Connection, tenant: TenantId, since: datetime, unt
 
 
 def recent_events(
-    connection: Connection, tenant: TenantId, family: Family, since: datetime, until: datetime
+    connection: Connection, reach: Reach, family: Family, since: datetime, until: datetime
 ) -> pd.DataFrame:
-    """Events of `family` with `since` <= occurred_at < `until`, oldest first, drills left out.
+    """Events of `family` that `reach` means, with `since` <= occurred_at < `until`, oldest first.
 
     Columns: those of `recent_logins`, then provider, resource_tenant_id, kid, service (str | None) and attributes (of
     the types whose attributes the family reads; else None).
     """
     with cursor_of(connection) as cursor:
         rows = cursor.execute(
-            "select id, type, occurred_at, user_id, host(ip), country, user_agent, provider, resource_tenant_id, "
+            f"select id, type, occurred_at, {user_of(reach)}, host(ip), country, user_agent, provider, "
+            "resource_tenant_id, "
             "attributes->>'kid', attributes->>'service', case when type = any(%(told)s) then attributes end "
             "from auth_ops_logs "
-            "where tenant_id = %(tenant)s and occurred_at >= %(since)s and occurred_at < %(until)s "
-            "and type = any(%(types)s) and not synthetic order by occurred_at, id",
+            f"where {reached(reach)} and occurred_at >= %(since)s and occurred_at < %(until)s "
+            "and type = any(%(types)s) order by occurred_at, id",
             {
-                "tenant": tenant, "since": since, "until": until, "types": [t.value for t in family.read],
+                **bound(reach), "since": since, "until": until, "types": [t.value for t in family.read],
                 "told": [t.value for t in (*family.told, *family.detailed)],
             },
         ).fetchall()  # fmt: skip

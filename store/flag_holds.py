@@ -17,14 +17,27 @@ from store import audit
 from store.flag_epoch import raise_epoch
 
 
-def hold(connection: Connection, tenant: TenantId, wanted: Hold, *, actor: str, incident: UUID, at: datetime) -> bool:
-    """Put a lease's hold on top of its flag; done again it changes nothing. True = it is new."""
+def hold(
+    connection: Connection,
+    tenant: TenantId,
+    wanted: Hold,
+    *,
+    actor: str,
+    incident: UUID,
+    at: datetime,
+    everybody: bool = False,
+) -> bool:
+    """Put a lease's hold on top of its flag; done again it changes nothing. True = it is new.
+
+    `everybody`: it holds the flag of every tenant, for the incident is theirs together.
+    """
     new = connection.execute(
         _HOLD,
         {
             "lease": wanted.lease_id, "t": tenant, "k": wanted.key, "variant": wanted.variant,
             "condition": json.dumps(wanted.condition) if wanted.condition else None,
             "metadata": json.dumps(dict(wanted.metadata)), "created": wanted.created_at, "expires": wanted.expires_at,
+            "everybody": everybody,
         },
     ).rowcount  # fmt: skip
     if new:
@@ -67,10 +80,10 @@ def prolong(
 
 
 def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -> list[Hold]:
-    """Unreleased holds of the tenant (of one flag), lapsed ones included."""
+    """Unreleased holds of the tenant (of one flag) and those of everybody, lapsed ones included."""
     rows = connection.execute(
         text(
-            "select * from flag_holds where tenant_id = :t and released_at is null"
+            "select * from flag_holds where (tenant_id = :t or everybody) and released_at is null"
             " and (cast(:k as text) is null or key = :k)"
         ),
         {"t": tenant, "k": key},
@@ -79,8 +92,9 @@ def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -
 
 
 _HOLD = text("""
-    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at)
-    values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires)
+    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, everybody)
+    values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires,
+        :everybody)
     on conflict (lease_id) do nothing
 """)
 

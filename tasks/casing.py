@@ -10,6 +10,7 @@ from spine.case import LOOK_BACK, Case
 from spine.family import family_of
 from spine.finding import Finding
 from spine.incident import Incident
+from spine.reach import Reach
 from store import events, incidents, known, leases
 from store.engine import Database
 
@@ -28,14 +29,14 @@ def read_case(database: Database, incident: Incident, now: datetime) -> Case:
 
 def _read(database: Database, incident: Incident, now: datetime) -> dict[str, Any]:
     """What the event store knows; None where it could not be asked."""
-    tenant, family = incident.tenant_id, family_of(incident.kind)
+    reach, family = Reach.of(incident), family_of(incident.kind)
     try:
         with database.system() as connection:
-            logins = events.recent_events(connection, tenant, family, now - LOOK_BACK, now)
+            logins = events.recent_events(connection, reach, family, now - LOOK_BACK, now)
             users = sorted({str(u) for u in logins["user_id"].dropna()})
             good = known.known_before(
                 connection,
-                tenant,
+                reach,
                 incident.first_event_at,
                 users=users,
                 addresses=sorted({str(a) for a in logins["ip"].dropna()}),
@@ -46,9 +47,9 @@ def _read(database: Database, incident: Incident, now: datetime) -> dict[str, An
                 "known_users": good.users,
                 "known_addresses": good.addresses,
                 "residents": good.residents,
-                "watermark": known.watermark(connection, tenant),
-                "usual": known.usual(connection, tenant, now, family),
-                "ways": known.ways_in(connection, tenant, now, users) if incident.kind is OAUTH else None,
+                "watermark": known.watermark(connection, reach),
+                "usual": known.usual(connection, reach, now, family),
+                "ways": known.ways_in(connection, reach, now, users) if incident.kind is OAUTH else None,
             }
     except SQLAlchemyError:
         return {"logins": None, "known_users": None, "known_addresses": None, "watermark": None}

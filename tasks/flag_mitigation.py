@@ -14,7 +14,8 @@ from spine.flag.hold import Scalar
 from spine.flag.network import targets_condition
 from spine.flag.target import all_of, exemption, named_condition, scope_condition
 from spine.lease import Lease
-from store import flag_holds, flags
+from spine.reach import Reach
+from store import flag_holds, flags, incident_rows
 from tasks.mitigation import Observation
 
 P = TypeVar("P", bound=ActionParams)
@@ -66,7 +67,11 @@ class FlagMitigation(Generic[P]):
             created_at=now,
             expires_at=lease.expires_at + (CONTAINED if self.spec.containment else timedelta()),
         )
-        flag_holds.hold(connection, lease.tenant_id, wanted, actor=actor, incident=lease.incident_id, at=now)
+        everybody = Reach.of(incident_rows.get(connection, lease.incident_id)).tenant is None
+        flag_holds.hold(
+            connection, lease.tenant_id, wanted,
+            actor=actor, incident=lease.incident_id, at=now, everybody=everybody,
+        )  # fmt: skip
 
     def revert(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
         """Take the hold off; the base is untouched and other holds stay."""

@@ -12,6 +12,7 @@ from spine.ids import DecisionId, IncidentId, TenantId
 from spine.incident import IncidentStatus
 from spine.lease import Lease, LeaseState
 from spine.plan import Decision, Gate, Step
+from spine.reach import Reach
 from spine.settings import Settings
 from store import approvals, audit, decisions, incidents, leases
 from store.engine import Database
@@ -97,9 +98,8 @@ def _problems(
     problems += [f"step {order}, which must come first, is not in force" for order in missing]
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
     fresh = read_case(database, incident, now)
-    return problems + recheck(
-        decision, step, fresh=fresh, actions=specs, rules=Rules.of(settings), flags=state, now=now
-    )
+    rules = Rules.of(settings, tenants=Reach.of(incident).tenants)
+    return problems + recheck(decision, step, fresh=fresh, actions=specs, rules=rules, flags=state, now=now)
 
 
 def _unmet(connection: Connection, incident: IncidentId, decision: Decision, step: Step) -> list[int]:

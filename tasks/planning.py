@@ -11,6 +11,7 @@ from spine.decision.rules import FlagState, Rules
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
 from spine.plan import Decision
+from spine.reach import Reach
 from spine.runbook import Runbook
 from spine.settings import Settings
 from store import audit, decisions, flags, incidents, people
@@ -42,7 +43,9 @@ def plan_incident(
     case = read_case(database, incident, now)
     diagnosis = runbook.diagnose(case)
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
-    decision = decide(case, diagnosis, runbook, specs, rules=Rules.of(settings), flags=state)
+    decision = decide(
+        case, diagnosis, runbook, specs, rules=Rules.of(settings, tenants=Reach.of(incident).tenants), flags=state
+    )
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
         decisions.save(connection, decision)

@@ -13,6 +13,7 @@ from spine.incident import Incident, IncidentStatus
 from spine.lease import Lease, LeaseState
 from spine.notification import Topic
 from spine.plan import Decision, VerifyCriteria
+from spine.reach import Reach
 from spine.sample import samples
 from spine.settings import Settings
 from spine.span import span
@@ -49,18 +50,18 @@ def look(
     database: Database, decision: Decision, incident: Incident, now: datetime, *, at_most: timedelta | None = None
 ) -> tuple[Verdict, list[Sample]]:
     """The verdict at `now`, and the samples it rests on: since the effect, `at_most` so far back. Changes nothing."""
-    criteria, family = _criteria(decision), family_of(incident.kind)
+    criteria, family, asked = _criteria(decision), family_of(incident.kind), Reach.of(incident)
     with database.system() as connection:
         applied_at = _since(connection, incident, now)
         if at_most is not None:
             applied_at = max(applied_at, now - at_most)
-        logins = events.recent_events(connection, incident.tenant_id, family, applied_at, now)
+        logins = events.recent_events(connection, asked, family, applied_at, now)
         good = known.known_before(
-            connection, incident.tenant_id, incident.first_event_at,
+            connection, asked, incident.first_event_at,
             users=sorted({str(u) for u in logins["user_id"].dropna()}),
             addresses=sorted({str(a) for a in logins["ip"].dropna()}), family=family,
         )  # fmt: skip
-        reach = known.watermark(connection, incident.tenant_id)
+        reach = known.watermark(connection, asked)
     found = samples(
         logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=good.users,
         known_addresses=good.addresses, suspects=incident.summary.get("addresses", ()),

@@ -5,7 +5,7 @@ from (
   select ip, coalesce(user_id, id) as who, type = 'login_succeeded' as ok, occurred_at,
     min(occurred_at) filter (where type = 'login_succeeded') over (partition by ip) as ok_at
   from auth_ops_logs
-  where tenant_id = %(tenant)s and occurred_at >= %(since)s and occurred_at < %(until)s and not synthetic
+  where {reached} and occurred_at >= %(since)s and occurred_at < %(until)s
     and type in ('login_succeeded', 'login_failed') and ip = any(%(addresses)s::inet[])
 ) l
 group by ip

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from spine.decision.blast import ATTEMPTS, SUCCEEDED
 from spine.diagnostic import Answer, Check, DiagnosticSpec, Question, State, Value
 from spine.incident import IncidentKind
+from spine.reach import Reach
 from store.diagnosis import reach
 from store.events import recent_logins
 from store.known import known_before
@@ -40,7 +41,7 @@ async def run(question: Question, ports: Ports) -> Answer:
         logins = recent_logins(connection, question.tenant_id, question.since, question.now)
         addresses = {str(ip) for ip in logins["ip"].dropna()} | suspects(question)
         users = {str(user) for user in logins["user_id"].dropna()}
-        known = known_before(connection, question.tenant_id, moment, users=users, addresses=addresses)
+        known = known_before(connection, Reach(question.tenant_id), moment, users=users, addresses=addresses)
         return _Seen(logins, known.users, known.addresses, reach(connection, question.tenant_id))
 
     seen = await read(ports, question, look)

@@ -15,6 +15,7 @@ from spine.family import family_of
 from spine.ids import TenantId
 from spine.lease import Lease
 from spine.plan import Risk
+from spine.reach import Reach
 from store import incidents
 from store.events import recent_events
 from store.evidence import add_evidence, digest, evidence_rows
@@ -56,8 +57,9 @@ class Snapshot:
         if _stored(connection, lease) is not None:
             return
         since = lease.created_at - timedelta(hours=self.spec.parse(lease.params).hours)
-        family = family_of(incidents.get(connection, lease.incident_id).kind)
-        seen = recent_events(connection, lease.tenant_id, family, since, lease.created_at)
+        incident = incidents.get(connection, lease.incident_id)
+        family = family_of(incident.kind)
+        seen = recent_events(connection, Reach.of(incident), family, since, lease.created_at)
         counts = {str(kind): float(n) for kind, n in seen["type"].value_counts().sort_index().items()}
         add_evidence(
             connection, lease.tenant_id, lease.incident_id, source=_source(lease), query=f"events of {family.noun}",

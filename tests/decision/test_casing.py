@@ -8,6 +8,7 @@ from spine.event import Event
 from spine.family import family_of
 from spine.ids import TenantId
 from spine.incident import IncidentKind
+from spine.reach import Reach
 from store.engine import Database
 from store.ingest import ingest
 from store.known import known_before
@@ -65,7 +66,7 @@ def test_whoever_had_a_success_of_the_kind_is_known_to_it(database: Database) ->
     users = {"ada", "bob", "eve"}
     with database.system() as connection:
         known = {
-            kind: known_before(connection, ACME, NOW, users=users, addresses=(), family=family_of(kind)).users
+            kind: known_before(connection, Reach(ACME), NOW, users=users, addresses=(), family=family_of(kind)).users
             for kind in (RESETS, IncidentKind.FAILED_LOGINS_SPIKE)
         }
     assert known == {RESETS: {"ada", "bob"}, IncidentKind.FAILED_LOGINS_SPIKE: {"bob"}}

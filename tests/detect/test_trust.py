@@ -15,6 +15,7 @@ from spine.detect import detect
 from spine.detect.trust import known_good
 from spine.finding import Finding
 from spine.ids import TenantId
+from spine.reach import Reach
 from spine.settings.detect import DetectSettings
 from store.bulk import ingest_frame
 from store.engine import Database
@@ -169,7 +170,11 @@ def test_what_was_hit_before_anybody_noticed_makes_no_neighbour_for_a_diagnosis(
     look(database, life(days=1), tries(ATTACKER, stuffing(720, 5, 60)))
     with database.system() as connection:
         known = known_before(
-            connection, TENANT, NOW - timedelta(minutes=30), users=["u4", "u0", "u719"], addresses=[ATTACKER, OFFICE]
+            connection,
+            Reach(TENANT),
+            NOW - timedelta(minutes=30),
+            users=["u4", "u0", "u719"],
+            addresses=[ATTACKER, OFFICE],
         )
     assert (known.users, known.addresses) == ({"u4"}, {OFFICE})
     assert known.residents == {(ATTACKER, "u4")}

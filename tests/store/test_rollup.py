@@ -15,6 +15,7 @@ from spine.event import Event
 from spine.family import family_of
 from spine.ids import TenantId
 from spine.incident import IncidentKind
+from spine.reach import Reach
 from spine.settings import RetentionSettings
 from store.engine import Database
 from store.events import login_counts, recent_events, recent_logins
@@ -210,10 +211,10 @@ def test_events_are_read_by_family_with_what_decides_their_fate(database: Databa
     since = now - timedelta(hours=1)
     with database.tenant(tenant) as connection:
         frames = {
-            kind: recent_events(connection, tenant, family_of(kind), since, now).set_index("id")
+            kind: recent_events(connection, Reach(tenant), family_of(kind), since, now).set_index("id")
             for kind in (IncidentKind.FAILED_LOGINS_SPIKE, IncidentKind.JWT_VALIDATION_ERRORS)
         }
-        oauth = recent_events(connection, tenant, family_of(IncidentKind.OAUTH_CALLBACK_ERRORS), since, now)
+        oauth = recent_events(connection, Reach(tenant), family_of(IncidentKind.OAUTH_CALLBACK_ERRORS), since, now)
     logins, tokens = frames.values()
     assert logins["attributes"].to_dict() == {
         "e000001": None, "e000002": {"limited_by": "user", "asn": 1}, "e000004": None,

@@ -31,10 +31,13 @@ create table flag_holds(
   metadata jsonb not null default '{}',
   created_at timestamptz not null,
   expires_at timestamptz not null,
-  released_at timestamptz
+  released_at timestamptz,
+  everybody boolean not null default false   -- of an incident of many tenants: it holds the flag of all of them
 );
 create index flag_holds_live on flag_holds(tenant_id, key) where released_at is null;
+create index flag_holds_everybody on flag_holds(key) where everybody and released_at is null;
 select tenant_table('flag_holds', 'select');
+create policy everybody on flag_holds for select to opsspine_app using (everybody);
 -- rises with every change of a tenant's flags or holds: the cheap question "has anything changed?"
 create table flag_epochs(tenant_id text primary key, epoch bigint not null);
 select tenant_table('flag_epochs', 'select, insert, update');
