@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spine.settings.detect import DetectSettings
+from spine.settings.drill import DrillSettings
 from spine.settings.probe import ProbeSettings
 from spine.settings.respond import ApprovalSettings, DecisionSettings, PolicySettings, VerifySettings
 
@@ -19,6 +20,7 @@ __all__ = [
     "AuditSettings",
     "DecisionSettings",
     "DetectSettings",
+    "DrillSettings",
     "GatewaySettings",
     "NotifySettings",
     "PolicySettings",
@@ -173,5 +175,6 @@ class Settings(BaseSettings):
     approval: ApprovalSettings = ApprovalSettings()
     verify: VerifySettings = VerifySettings()
     probe: ProbeSettings = ProbeSettings()
+    drill: DrillSettings = DrillSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -1,0 +1,61 @@
+"""A database beside ours for the length of a `with` block: migrated, empty, and gone afterwards."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit, urlunsplit
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+from spine.errors import Refused
+from spine.ids import mint
+from store.engine import Database
+from store.migrate import migrate
+
+_PREFIX = "opsspine_throwaway_"
+
+
+@contextmanager
+def throwaway(database: Database, *, application: str) -> Iterator[Database]:
+    """A fresh database of the same server. What is in it does not matter, so its commits wait for no disk.
+
+    One that a killed process left behind is dropped by the next call.
+
+    Raises:
+        Refused: our account may not create databases.
+    """
+    name = f"{_PREFIX}{mint().hex}"
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        _drop_abandoned(connection)
+        try:
+            connection.execute(text(f'create database "{name}"'))
+        except ProgrammingError as error:
+            raise Refused(
+                "database.create",
+                "The database account may not create databases, which a drill needs for its own windows. Let the owner "
+                "of the server run `alter role <account> createdb`.",
+            ) from error
+        connection.execute(text(f'alter database "{name}" set synchronous_commit = off'))
+    opened = Database(
+        urlunsplit(urlsplit(database.url)._replace(path=f"/{name}")), pool_size=2, application=application
+    )
+    try:
+        migrate(opened)
+        yield opened
+    finally:
+        opened.close()
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f'drop database "{name}" with (force)'))
+
+
+def _drop_abandoned(connection: Connection) -> None:
+    left = connection.execute(
+        text(
+            "select datname from pg_database where starts_with(datname, :prefix)"
+            " and not exists (select from pg_stat_activity a where a.datname = pg_database.datname)"
+        ),
+        {"prefix": _PREFIX},
+    ).scalars()
+    for name in left.all():
+        with suppress(DBAPIError):  # somebody has just begun to use it, or dropped it
+            connection.execute(text(f'drop database "{name}"'))
