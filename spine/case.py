@@ -10,6 +10,7 @@ import pandas as pd
 
 from spine.clock import aware
 from spine.decision.blast import Pair, attempts, label, newcomers, others
+from spine.diagnostic import Answer, State
 from spine.family import Family, family_of
 from spine.finding import Finding
 from spine.incident import Incident
@@ -51,6 +52,8 @@ class Case:
     """By which providers each user got in within 30 days; None = it was not looked up."""
     seen: tuple[UUID, ...] = ()
     """The stored evidence that was read for it, by id."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """What the runbook's diagnostics found, by their key; one that was not asked is not there."""
     tried: frozenset[str] = frozenset()
     """Actions that were applied in this incident and turned out not to be enough."""
 
@@ -69,6 +72,7 @@ class Case:
         usual: Usual | None = None,
         ways: Mapping[str, frozenset[str]] | None = None,
         seen: Collection[UUID] = (),
+        answers: Collection[Answer] = (),
         tried: Collection[str] = (),
     ) -> "Case":
         """A case from what was read.
@@ -110,6 +114,7 @@ class Case:
             along=others(logins if readable else None, since=start, until=now, family=family),
             ways=ways,
             seen=tuple(sorted(seen)),
+            answers={answer.key: answer for answer in answers},
             tried=frozenset(tried),
         )
 
@@ -117,6 +122,16 @@ class Case:
     def family(self) -> Family:
         """The events it is made of."""
         return family_of(self.incident.kind)
+
+    def state(self, diagnostic: str, check: str = "") -> State:
+        """What a diagnostic, or one of its checks, makes of the world; UNKNOWN when it was not asked."""
+        answer = self.answers.get(diagnostic)
+        if answer is None:
+            return State.UNKNOWN
+        if not check:
+            return answer.state
+        states = [one.state for one in answer.checks if one.name == check or one.name.startswith(f"{check}:")]
+        return next((s for s in (State.BAD, State.UNKNOWN) if s in states), State.OK if states else State.UNKNOWN)
 
     @property
     def firing(self) -> tuple[Finding, ...]:

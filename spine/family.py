@@ -44,8 +44,8 @@ class Family:
     hostile: bool = False
     """Addresses tell who does it, so a failure of somebody known at home is harmless. Otherwise every failure is part
     of the fault, wherever it comes from."""
-    detailed: tuple[EventType, ...] = ()
-    """Types whose attributes are read, beside those of `told`."""
+    plain: tuple[EventType, ...] = ()
+    """Types of which there are so many that their attributes stay unread."""
     told: Mapping[EventType, Judge] = field(default_factory=dict)
     """Types whose attributes say what became of the attempt."""
 
@@ -69,6 +69,11 @@ class Family:
     def read(self) -> tuple[EventType, ...]:
         """Every type a case of this kind reads."""
         return (*self.attempts, *self.along)
+
+    @property
+    def detailed(self) -> tuple[EventType, ...]:
+        """Types whose attributes are read."""
+        return tuple(kind for kind in self.read if kind not in self.plain)
 
     def fates(self, frame: pd.DataFrame) -> "pd.Series[str]":
         """The fate of every row of `frame`, all of them attempts (columns type and, if known, attributes)."""
@@ -109,14 +114,18 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
             noun="logins", hostile=True,
             failures=(T.LOGIN_FAILED,), stopped=(T.LOGIN_THROTTLED, T.LOGIN_BLOCKED),
             along=(T.CAPTCHA_SHOWN, T.CAPTCHA_PASSED), told={T.LOGIN_BLOCKED: _blocked},
+            plain=(T.LOGIN_SUCCEEDED, T.LOGIN_FAILED, T.LOGIN_THROTTLED, T.CAPTCHA_SHOWN, T.CAPTCHA_PASSED),
         ),
         RESETS: Family(
             noun="password resets",
             failures=(T.PASSWORD_RESET_UNDELIVERED, T.PASSWORD_RESET_LINK_REJECTED, T.PASSWORD_RESET_FAILED),
-            along=(T.PASSWORD_RESET_REQUESTED, T.PASSWORD_RESET_SENT), detailed=(T.PASSWORD_RESET_DELIVERED,),
+            along=(T.PASSWORD_RESET_REQUESTED, T.PASSWORD_RESET_SENT),
         ),
         OAUTH: Family(noun="callbacks", failures=(T.OAUTH_CALLBACK_ERROR,), along=(T.OAUTH_STARTED,)),
-        JWT: Family(noun="tokens", failures=(T.JWT_VALIDATION_ERROR,)),
+        JWT: Family(
+            noun="tokens", failures=(T.JWT_VALIDATION_ERROR,),
+            along=(T.JWKS_REFRESHED, T.JWKS_REFRESH_FAILED, T.SIGNING_KEY_ROTATED),
+        ),
         LEAK: Family(
             noun="accesses", failures=(T.TENANT_SCOPE_VIOLATION, T.TENANT_PROBE_FAILED),
             told={T.TENANT_SCOPE_VIOLATION: _crossed},
@@ -134,7 +143,7 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
             failures=(
                 T.EMAIL_VERIFICATION_UNDELIVERED, T.EMAIL_VERIFICATION_LINK_REJECTED, T.EMAIL_VERIFICATION_FAILED,
             ),
-            along=(T.EMAIL_VERIFICATION_SENT, T.SIGNUP_SUCCEEDED), detailed=(T.EMAIL_VERIFICATION_DELIVERED,),
+            along=(T.EMAIL_VERIFICATION_SENT, T.SIGNUP_SUCCEEDED),
         ),
     }
 )  # fmt: skip

@@ -44,6 +44,8 @@ class Runbook:
     """Looks like, costs, not this: the module's docstring."""
     ladder: tuple[str, ...]
     """The actions it may propose, mildest first."""
+    asks: tuple[str, ...] = ()
+    """The diagnostics (tasks/diagnostics) that are asked before it diagnoses."""
     diagnose: Callable[[Case], Diagnosis]
     hypotheses: Callable[[Case, Diagnosis], Sequence[Hypothesis]]
     propose: Callable[[Case, Diagnosis], Sequence[Proposal]]

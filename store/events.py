@@ -51,7 +51,7 @@ def recent_events(
             "and type = any(%(types)s) order by occurred_at, id",
             {
                 **bound(reach), "since": since, "until": until, "types": [t.value for t in family.read],
-                "told": [t.value for t in (*family.told, *family.detailed)],
+                "told": [t.value for t in family.detailed],
             },
         ).fetchall()  # fmt: skip
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])

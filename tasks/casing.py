@@ -13,6 +13,7 @@ from spine.incident import Incident
 from spine.reach import Reach
 from store import events, incidents, known, leases
 from store.engine import Database
+from tasks.answering import answers_in
 
 
 def read_case(database: Database, incident: Incident, now: datetime) -> Case:
@@ -24,7 +25,10 @@ def read_case(database: Database, incident: Incident, now: datetime) -> Case:
         }
     findings = [_finding(incident, row) for row in rows if row["source"].startswith("detector:")]
     seen = [row["id"] for row in rows]
-    return Case.of(incident, findings, now=now, seen=seen, tried=tried, **_read(database, incident, now))
+    answers = answers_in(rows)
+    return Case.of(
+        incident, findings, now=now, seen=seen, answers=answers, tried=tried, **_read(database, incident, now)
+    )
 
 
 def _read(database: Database, incident: Incident, now: datetime) -> dict[str, Any]:

@@ -35,10 +35,9 @@ def plan_incident(
     """
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
-        frozen = decisions.current(connection, incident_id)
-        renew = frozen is not None and outdated(connection, incident, frozen)
+        frozen = standing(connection, incident)
         state = flag_states(connection, incident.tenant_id)
-    if frozen is not None and not renew:
+    if frozen is not None:
         return frozen
     case = read_case(database, incident, now)
     diagnosis = runbook.diagnose(case)
@@ -51,6 +50,12 @@ def plan_incident(
         decisions.save(connection, decision)
         _record(connection, incident, case, diagnosis, decision, now)
     return decision
+
+
+def standing(connection: Connection, incident: Incident) -> Decision | None:
+    """The incident's frozen plan; None when there is none, or a new one should be made."""
+    frozen = decisions.current(connection, incident.id)
+    return None if frozen is None or outdated(connection, incident, frozen) else frozen
 
 
 def flag_states(connection: Connection, tenant: TenantId) -> dict[str, FlagState]:

@@ -22,6 +22,7 @@ from spine.lease import LeaseState
 from spine.plan import Decision, Gate, Step, Verb
 from spine.verdict import Outcome
 from store import leases
+from tasks.diagnosing import ask_all, unanswered
 from tasks.mitigating import denied_steps, finish_without_effect
 from tasks.planning import plan_incident
 from tasks.progress import escalate, move, owned, resolve
@@ -49,6 +50,8 @@ async def respond(context: RunContext) -> str:
         await roll_back("the incident was handed to people")
         return "escalated: people decide what happens next"
     while True:
+        if keys := unanswered(context.database, context.settings, context.runbook, context.incident_id, context.now()):
+            await inquire(keys)
         decision = plan()
         if not resumed or decision.created_at >= began:
             await show("plan", incident, plan_text(decision), "What is proposed, and why")
@@ -60,6 +63,16 @@ async def respond(context: RunContext) -> str:
                 return await _nothing_in_force(context, approvals)
         if await _verified(context, decision):
             return await _finish(context, decision)
+
+
+@step("ask the diagnostics")
+async def inquire(keys: tuple[str, ...]) -> dict[str, str]:
+    """What diagnostics found, by their keys."""
+    context = CURRENT.get()
+    answers = await ask_all(
+        context.database, context.settings, keys, context.incident_id, fence=context.fence, now=context.now()
+    )
+    return {answer.key: answer.state.value for answer in answers}
 
 
 @step("diagnose and decide")

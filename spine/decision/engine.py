@@ -36,7 +36,7 @@ def decide(
     """
     addends = confidence.factors(case, diagnosis, rules.decision)
     sure = confidence.total(addends)
-    proposed = sure >= rules.decision.propose_confidence
+    proposed = diagnosis.cause_confirmed or sure >= rules.decision.propose_confidence
     proposals = tuple(runbook.propose(case, diagnosis)) if case.firing else ()
     setting = Setting(case=case, diagnosis=diagnosis, actions=actions, rules=rules, flags=flags, confidence=sure)
     steps, denied = plan(proposals, setting) if proposed else ((), _too_unsure(proposals, setting))
@@ -153,7 +153,7 @@ def _idle(case: Case) -> bool:
 
 
 def _missing(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
-    found = list(diagnosis.missing)
+    found = [*diagnosis.missing, *(f"{key}, {gap}" for key in case.answers for gap in case.answers[key].missing)]
     if not case.findings:
         found.append("no detector has fired")
     if not case.readable:

@@ -4,6 +4,7 @@ import math
 
 from spine.case import Case
 from spine.decision.plan_hash import digest
+from spine.diagnostic import Answer, State
 from spine.finding import Finding
 from spine.ids import derive
 from spine.plan import EvidenceRef
@@ -13,12 +14,13 @@ MOST = 40
 
 
 def evidence(case: Case) -> tuple[EvidenceRef, ...]:
-    """One receipt per finding, and one for the replayed attempts."""
+    """One receipt per finding and per diagnostic that was asked, and one for the replayed attempts."""
     clearest = sorted(case.findings, key=lambda f: -f.margin)
     own, rest = {f.id for f in clearest[:MOST]}, clearest[MOST:]
     found = [_of_finding(f) for f in case.findings if f.id in own]
     if rest:
         found.append(_of_many(case, [_of_finding(f) for f in rest]))
+    found += [_of_answer(case, answer) for answer in case.answers.values()]
     return (*found, _of_logins(case)) if case.readable else tuple(found)
 
 
@@ -50,6 +52,27 @@ def _of_finding(finding: Finding) -> EvidenceRef:
         observed=observed,
         threshold=threshold,
         sha256=digest(content),
+    )
+
+
+def _of_answer(case: Case, answer: Answer) -> EvidenceRef:
+    """1 = bad, 0 = good; what could not be seen is left out, and the plan lists it as missing."""
+    checks = {c.name: float(c.state is State.BAD) for c in answer.checks if c.state is not State.UNKNOWN}
+    return EvidenceRef(
+        id=derive("evidence", case.incident.tenant_id, case.incident.id, answer.key, case.now),
+        source=f"diagnostic/{answer.key}",
+        query="; ".join(receipt.asked for receipt in answer.receipts) or answer.key,
+        window_start=case.window_start,
+        window_end=case.now,
+        n=len(answer.checks),
+        observed=checks,
+        threshold={},
+        sha256=digest(
+            [
+                [[c.name, c.state.value, c.because] for c in answer.checks],
+                [[r.asked, r.sha256, r.size] for r in answer.receipts],
+            ]
+        ),
     )
 
 

@@ -15,6 +15,12 @@ def of_everybody(provider: str = "") -> str:
     return f"{EVERYWHERE}/{_PROVIDER}{provider}" if provider else EVERYWHERE
 
 
+def provider_of(subject: str) -> str:
+    """The provider a subject names; "" = none."""
+    tail = subject.removeprefix(f"{EVERYWHERE}/")
+    return tail.removeprefix(_PROVIDER) if tail.startswith(_PROVIDER) else ""
+
+
 def is_everybody(subject: str) -> bool:
     """True for a subject that spans tenants."""
     return subject == EVERYWHERE or subject.startswith(f"{EVERYWHERE}/")
