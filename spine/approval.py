@@ -67,6 +67,8 @@ class Approval:
     steps: tuple[int, ...]
     plan_hash: str
     risk: Risk
+    synthetic: bool = False
+    """True of a drill's question: nothing real hangs on it."""
     containment: bool
     requester: str
     requested_by: PersonId | None
@@ -165,9 +167,11 @@ def needs_stepup(approval: Approval, vote: Vote, via: Via) -> bool:
 def stranger(approval: Approval, person: Person | None) -> Refusal | None:
     """Refuses whoever has no say in this tenant, and tells them nothing of the approval.
 
-    Nobody known and nobody allowed get the same answer: who has which role is not told to strangers.
+    Nobody known and nobody allowed get the same answer: who has which role is not told to strangers. Who is there
+    for drills only has a say in nothing else, whatever their roles.
     """
-    if person is not None and may_refuse(person.roles_in(approval.tenant_id)):
+    belongs = person is not None and (approval.synthetic or not person.drill)
+    if belongs and person is not None and may_refuse(person.roles_in(approval.tenant_id)):
         return None
     return Refusal(Code.NOT_ALLOWED, "You may not decide this. Ask a responder or incident commander of this tenant.")
 

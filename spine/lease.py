@@ -55,6 +55,8 @@ class Lease:
     decision_id: UUID
     step: int
     action_key: str
+    shadow: bool = False
+    """True for a drill's: it is applied, read back and reverted on a shadow, and reaches nobody."""
     params: dict[str, Any]
     targets: tuple[str, ...]
     state: LeaseState

@@ -190,14 +190,15 @@ def _message(
     payload: dict[str, Any],
     question: Question | None = None,
 ) -> Message:
+    drill = "DRILL, nothing real: " if incident.synthetic else ""
     return Message(
         id=envelope.id,
         tenant=incident.tenant_id,
         topic=envelope.topic,
         severity=envelope.severity,
         at=envelope.at,
-        title=f"{clean(envelope.app_name)}: {says}: {incident.kind.value} ({clean(incident.tenant_id)})",
-        headline=head,
+        title=f"{drill}{clean(envelope.app_name)}: {says}: {incident.kind.value} ({clean(incident.tenant_id)})",
+        headline=drill + head,
         sections=tuple(sections),
         question=question,
         link=envelope.link,

@@ -66,6 +66,8 @@ class Person:
     """True when a second factor is set up."""
     created_at: datetime
     disabled_at: datetime | None = None
+    drill: bool = False
+    """True for who stands in for people in a drill that decides by itself; nobody real."""
 
     def roles_in(self, tenant: TenantId) -> frozenset[Role]:
         """The roles that count in `tenant`; none once disabled."""

@@ -18,7 +18,7 @@ from spine.plan import Decision, Gate, Risk, Verb
 from spine.policy import votes_needed
 from spine.settings import Settings
 from spine.severity import Severity
-from store import audit, incidents, outbox
+from store import audit, drills, incidents, outbox
 
 _GATES = {gate.label: gate for gate in (Gate.STEP_UP, Gate.APPROVE, Gate.TWO_PERSON)}
 _RISKS = list(Risk)
@@ -78,9 +78,10 @@ def _asked(connection: Connection, approval: Approval, actions: list[str], now: 
 
 
 _INSERT = text("""
-    insert into approvals(id, tenant_id, incident_id, decision_id, gate, steps, plan_hash, risk, containment,
+    insert into approvals(id, tenant_id, incident_id, decision_id, gate, steps, plan_hash, risk, synthetic, containment,
       requester, requested_by, barred, votes_needed, requested_at, expires_at)
-    values(:id, :tenant, :incident, :decision, :gate, :steps, :plan_hash, :risk, :containment,
+    values(:id, :tenant, :incident, :decision, :gate, :steps, :plan_hash, :risk,
+      (select synthetic from incidents where id = :incident), :containment,
       :requester, :requested_by, cast(:barred as uuid[]), :votes, :now, :expires)
     on conflict (id) do nothing returning id""")
 
@@ -255,9 +256,10 @@ def tell(
     settings: Settings,
     page: bool = False,
 ) -> None:
-    """The outbox rows of a question or its answer; `page` makes them critical. A drill tells nobody."""
+    """The outbox rows of a question or its answer; `page` makes them critical. A drill pages nobody, and one that
+    decides by itself asks nobody."""
     incident = incidents.get(connection, approval.incident_id)
-    if incident.synthetic:
+    if incident.synthetic and (page or not drills.asks_people(connection, incident.drill_id)):
         return
     severity = Severity.CRITICAL if page else incident.severity
     ratified = approval.ratified_at is not None and approval.status is _S.APPROVED  # its later end is news again

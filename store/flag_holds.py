@@ -29,6 +29,8 @@ def hold(
 ) -> bool:
     """Put a lease's hold on top of its flag; done again it changes nothing. True = it is new.
 
+    Of a lease that is a shadow it is one, too: written down, and seen by no evaluation but the drill's own.
+
     `everybody`: it holds the flag of every tenant, for the incident is theirs together.
     """
     new = connection.execute(
@@ -39,10 +41,12 @@ def hold(
             "metadata": json.dumps(dict(wanted.metadata)), "created": wanted.created_at, "expires": wanted.expires_at,
             "everybody": everybody,
         },
-    ).rowcount  # fmt: skip
-    if new:
-        _changed_by_lease(connection, tenant, wanted, actor=actor, incident=incident, at=at, held=True)
-    return bool(new)
+    ).one_or_none()  # fmt: skip
+    if new is not None:
+        _changed_by_lease(
+            connection, tenant, wanted, actor=actor, incident=incident, at=at, held=True, shadow=new.shadow
+        )
+    return new is not None
 
 
 def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUID, at: datetime) -> bool:
@@ -50,14 +54,16 @@ def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUI
     row = connection.execute(
         text(
             "update flag_holds set released_at = :at where lease_id = :id and released_at is null"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
         ),
         {"at": at, "id": lease_id},
     ).one_or_none()
     if row is None:
         return False
     tenant = TenantId(row.tenant_id)
-    _changed_by_lease(connection, tenant, _hold(row), actor=actor, incident=incident, at=at, held=False)
+    _changed_by_lease(
+        connection, tenant, _hold(row), actor=actor, incident=incident, at=at, held=False, shadow=row.shadow
+    )
     return True
 
 
@@ -69,43 +75,63 @@ def prolong(
         text(
             "update flag_holds set expires_at = :until where lease_id = :id and released_at is null"
             " and expires_at < :until"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
         ),
         {"until": until, "id": lease_id},
     ).one_or_none()
     if row is None:
         return False
-    _changed_by_lease(connection, TenantId(row.tenant_id), _hold(row), actor=actor, incident=incident, at=at, held=True)
+    _changed_by_lease(
+        connection, TenantId(row.tenant_id), _hold(row),
+        actor=actor, incident=incident, at=at, held=True, shadow=row.shadow,
+    )  # fmt: skip
     return True
 
 
-def holds_of(connection: Connection, tenant: TenantId, key: str | None = None) -> list[Hold]:
-    """Unreleased holds of the tenant (of one flag) and those of everybody, lapsed ones included."""
+def holds_of(
+    connection: Connection, tenant: TenantId, key: str | None = None, *, shadows_of: UUID | None = None
+) -> list[Hold]:
+    """Unreleased holds of the tenant (of one flag) and those of everybody, lapsed ones included.
+
+    Shadows are left out, but for those of the incident `shadows_of`.
+    """
     rows = connection.execute(
         text(
             "select * from flag_holds where (tenant_id = :t or everybody) and released_at is null"
             " and (cast(:k as text) is null or key = :k)"
+            " and (not shadow or lease_id in (select id from leases where incident_id = :shadows_of))"
         ),
-        {"t": tenant, "k": key},
+        {"t": tenant, "k": key, "shadows_of": shadows_of},
     )
     return [_hold(row) for row in rows]
 
 
 _HOLD = text("""
-    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, everybody)
+    insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, everybody,
+        shadow)
     values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires,
-        :everybody)
-    on conflict (lease_id) do nothing
+        :everybody, (select shadow from leases where id = :lease))
+    on conflict (lease_id) do nothing returning shadow
 """)
 
 
 def _changed_by_lease(
-    connection: Connection, tenant: TenantId, changed: Hold, *, actor: str, incident: UUID, at: datetime, held: bool
+    connection: Connection,
+    tenant: TenantId,
+    changed: Hold,
+    *,
+    actor: str,
+    incident: UUID,
+    at: datetime,
+    held: bool,
+    shadow: bool,
 ) -> None:
-    raise_epoch(connection, tenant)
+    if not shadow:
+        raise_epoch(connection, tenant)
     image = {
         "lease": str(changed.lease_id), "variant": changed.variant, "condition": changed.condition,
         "metadata": dict(changed.metadata), "expires_at": changed.expires_at.isoformat(),
+        **({"shadow": True} if shadow else {}),
     }  # fmt: skip
     audit.append(
         connection, tenant, AuditAction.FLAG_CHANGED, actor=actor, at=at, subject=f"flag:{changed.key}",

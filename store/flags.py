@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 from sqlalchemy import Connection, Row, text
@@ -47,12 +48,13 @@ class StoredFlag:
         return hashlib.sha256(rfc8785.dumps(self.definition.stored())).hexdigest()
 
 
-def get(connection: Connection, tenant: TenantId, key: str) -> StoredFlag | None:
-    """Flag `key` with its unreleased holds; None = neither stored nor in the catalogue."""
+def get(connection: Connection, tenant: TenantId, key: str, *, shadows_of: UUID | None = None) -> StoredFlag | None:
+    """Flag `key` with its unreleased holds (shadows: of that incident alone); None = neither stored nor in the
+    catalogue."""
     rows = connection.execute(
         text("select * from flags where tenant_id = :t and key = :k"), {"t": tenant, "k": key}
     ).all()
-    return _flags(rows, holds_of(connection, tenant, key)).get(key)
+    return _flags(rows, holds_of(connection, tenant, key, shadows_of=shadows_of)).get(key)
 
 
 def effective(connection: Connection, tenant: TenantId, key: str, now: datetime) -> Definition | None:

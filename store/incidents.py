@@ -87,7 +87,8 @@ def record(
     incident, one audit entry and one message.
     """
     recorder = _Recorder(connection, now, detect, notify, suppressions.running(connection, now))
-    live = {(i.tenant_id, i.kind, i.subject) for i in list_live(connection)} if findings else set()
+    lives = list_live(connection) if findings else []
+    live = {(i.tenant_id, i.kind, i.subject) for i in lives if not i.synthetic}
     groups = causes(gathered(findings, live))
     return [done for cause, group in groups.items() if (done := recorder.record(cause, group))]
 
@@ -185,7 +186,7 @@ class _Recorder:
             subject=cause.subject,
             status=IncidentStatus.OPEN,
             severity=lowered(severity) if window else severity,
-            title=title(cause.kind, cause.subject, summary),
+            title=("DRILL: " if cause.drill_id else "") + title(cause.kind, cause.subject, summary),
             first_event_at=min(f.first_event_at for f in reasons),
             opened_at=self.now,
             last_finding_at=max(f.last_event_at for f in reasons if f.last_event_at),

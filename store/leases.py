@@ -29,7 +29,7 @@ _SETTABLE = {
 
 
 def intend(connection: Connection, lease: Lease) -> Lease:
-    """Write down what is meant; meant again it is the lease that is there already.
+    """Write down what is meant; meant again it is the lease that is there already. A drill's becomes a shadow.
 
     Raises:
         Refused: its time to live is not positive.
@@ -40,9 +40,10 @@ def intend(connection: Connection, lease: Lease) -> Lease:
         )
     connection.execute(
         text(
-            "insert into leases(id, tenant_id, incident_id, decision_id, step, action_key, params, targets, state,"
-            " fence, expected_version, ttl_seconds, created_at, next_attempt_at) values(:id, :tenant, :incident,"
-            " :decision, :step, :action, cast(:params as jsonb), :targets, 'intended', :fence, :expected_version, :ttl,"
+            "insert into leases(id, tenant_id, incident_id, decision_id, step, action_key, shadow, params, targets,"
+            " state, fence, expected_version, ttl_seconds, created_at, next_attempt_at) values(:id, :tenant, :incident,"
+            " :decision, :step, :action, (select synthetic from incidents where id = :incident),"
+            " cast(:params as jsonb), :targets, 'intended', :fence, :expected_version, :ttl,"
             " :created, :next) on conflict do nothing"
         ),
         {

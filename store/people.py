@@ -15,7 +15,7 @@ from store import audit
 from store.secrets import Vault
 
 _SELECT = """
-    select p.id, p.email, p.name, p.totp_secret is not null as enrolled, p.created_at, p.disabled_at,
+    select p.id, p.email, p.name, p.totp_secret is not null as enrolled, p.created_at, p.disabled_at, p.drill,
            coalesce((select jsonb_agg(jsonb_build_array(r.tenant_id, r.role)) from person_roles r
                      where r.person_id = p.id), '[]') as roles
     from people p"""
@@ -39,8 +39,8 @@ def find(connection: Connection, ref: PersonRef) -> Person | None:
 
 
 def everybody(connection: Connection) -> list[Person]:
-    """All people, by address."""
-    return [_person(row) for row in connection.execute(text(f"{_SELECT} order by p.email"))]
+    """All people, by address; who only stands in for them in drills is left out."""
+    return [_person(row) for row in connection.execute(text(f"{_SELECT} where not p.drill order by p.email"))]
 
 
 def accounts(connection: Connection, person: PersonId) -> list[PersonRef]:
@@ -61,10 +61,12 @@ def add(
     vault: Vault,
     actor: str,
     now: datetime,
+    drill: bool = False,
 ) -> tuple[Person, str | None]:
     """Add a person, or more roles to a known one; returns the second factor's secret when a new one was made.
 
-    A new person, and one who comes back after being disabled, gets a new second factor.
+    A new person, and one who comes back after being disabled, gets a new second factor. With `drill` a new one decides
+    on drills alone, for good.
 
     Raises:
         Refused: the address or a role is none that a person can have.
@@ -77,8 +79,8 @@ def add(
     known = find(connection, PersonRef.by_email(email))
     person = known.id if known else person_id(email)
     if known is None:
-        insert = "insert into people(id, email, name, created_at) values(:id, :email, :name, :now)"
-        connection.execute(text(insert), {"id": person, "email": email, "name": name, "now": now})
+        insert = "insert into people(id, email, name, created_at, drill) values(:id, :email, :name, :now, :drill)"
+        connection.execute(text(insert), {"id": person, "email": email, "name": name, "now": now, "drill": drill})
     secret = None
     if known is None or known.disabled_at is not None:
         connection.execute(text("update people set disabled_at = null where id = :id"), {"id": person})
@@ -199,5 +201,5 @@ def _person(row: Row[Any]) -> Person:
         roles[TenantId(tenant)] = roles.get(TenantId(tenant), frozenset()) | {Role(role)}
     return Person(
         id=PersonId(row.id), email=row.email, name=row.name, roles=roles, enrolled=row.enrolled,
-        created_at=row.created_at, disabled_at=row.disabled_at,
+        created_at=row.created_at, disabled_at=row.disabled_at, drill=row.drill,
     )  # fmt: skip

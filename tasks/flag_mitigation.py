@@ -119,7 +119,8 @@ class FlagMitigation(Generic[P]):
         return self.spec.flag_key
 
     def _flag(self, connection: Connection, lease: Lease) -> flags.StoredFlag:
-        flag = flags.get(connection, lease.tenant_id, self._key)
+        shadows_of = lease.incident_id if lease.shadow else None
+        flag = flags.get(connection, lease.tenant_id, self._key, shadows_of=shadows_of)
         if flag is None:
             raise Broken(f"The flag {self._key} of {self.spec.key} is neither stored nor in spine/flag/catalogue.py")
         return flag

@@ -90,8 +90,6 @@ def _problems(
         )
         state = flag_states(connection, incident.tenant_id)
         missing = _unmet(connection, incident.id, decision, step)
-    if incident.synthetic:
-        return ["a drill acts on nothing"]
     problems = [] if granted else [f"nobody approved step {step.order}, and its gate is {step.gate.label}"]
     if stored is None or stored.plan_hash != decision.plan_hash:
         problems.append("the plan was replaced")

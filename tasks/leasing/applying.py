@@ -156,7 +156,7 @@ def _finish(turn: Turn, lease: Lease, *, found: bool = False) -> Lease:
     try:
         if not found:
             _effect(turn, lease)
-        announced = turn.ports.webhook.send(lease, "applied") if turn.ports.webhook else None
+        announced = turn.announce(lease, "applied")
     except Refused:
         raise
     except Exception as error:  # whatever a mitigation or its system raises: the outcome is not known

@@ -33,7 +33,7 @@ def revert_lease(
         return lease
     try:
         _undo(turn, lease)
-        announced = ports.webhook.send(lease, "reverted") if ports.webhook else None
+        announced = turn.announce(lease, "reverted")
         seen = turn.look(lease)
     except Exception as error:  # whatever it raises: the rollback failed, and somebody must hear of it
         return _failed(turn, lease, f"{type(error).__name__}: {error}")

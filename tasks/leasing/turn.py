@@ -9,7 +9,9 @@ from spine.lease import Lease
 from store import leases
 from store.engine import Database
 from tasks.leasing.ports import Ports
+from tasks.leasing.webhook import Announced, Phase
 from tasks.mitigation import Mitigation, Observation
+from tasks.shadow import shadow_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,19 @@ class Turn:
         return leases.lock(connection, lease_id, self.fence)
 
     def mitigation(self, lease: Lease) -> Mitigation:
-        """What does the lease's action."""
-        return self.ports.action(lease.action_key)
+        """What does the lease's action; of a drill's, what only plays it."""
+        found = self.ports.action(lease.action_key)
+        return shadow_of(found) if lease.shadow else found
+
+    def announce(self, lease: Lease, phase: Phase) -> Announced | None:
+        """Tell the webhook, if there is one; nobody is told of a drill's.
+
+        Raises:
+            Transient: the answer was lost.
+        """
+        if self.ports.webhook is None or lease.shadow:
+            return None
+        return self.ports.webhook.send(lease, phase)
 
     def look(self, lease: Lease) -> Observation:
         """Read the effect back, in a transaction of its own."""

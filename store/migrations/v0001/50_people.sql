@@ -6,7 +6,8 @@ create table people(
   totp_secret bytea,             -- encrypted (store/secrets.py), never in clear
   totp_last_step bigint not null default -1,
   created_at timestamptz not null default now(),
-  disabled_at timestamptz
+  disabled_at timestamptz,
+  drill boolean not null default false  -- decides on drills alone, and is nobody
 );
 create table person_roles(
   person_id uuid not null references people(id),
@@ -51,6 +52,7 @@ create table approvals(
   steps int[] not null,          -- orders of the steps it covers
   plan_hash text not null,
   risk text not null,            -- the highest of those steps
+  synthetic boolean not null default false,  -- of a drill
   containment boolean not null,  -- the plan contains an ongoing leak: break-glass may reach critical steps
   requester text not null,       -- who wants it done: "engine" or "person:<email>"
   requested_by uuid references people(id),

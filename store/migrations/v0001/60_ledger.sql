@@ -6,6 +6,7 @@ create table leases(
   decision_id uuid not null references decisions(id),
   step int not null,
   action_key text not null,
+  shadow boolean not null default false,  -- of a drill: it acts on nothing that anybody's application reads
   params jsonb not null,
   targets text[] not null,
   state text not null check (state in ('intended', 'applying', 'active', 'verified', 'reverting', 'reverted',

@@ -32,6 +32,7 @@ create table flag_holds(
   created_at timestamptz not null,
   expires_at timestamptz not null,
   released_at timestamptz,
+  shadow boolean not null default false,     -- a drill's: nobody's evaluation sees it
   everybody boolean not null default false   -- of an incident of many tenants: it holds the flag of all of them
 );
 create index flag_holds_live on flag_holds(tenant_id, key) where released_at is null;
