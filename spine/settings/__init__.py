@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spine.settings.detect import DetectSettings
 from spine.settings.drill import DrillSettings
+from spine.settings.identity import IdentitySettings
 from spine.settings.probe import ProbeSettings
 from spine.settings.respond import ApprovalSettings, DecisionSettings, PolicySettings, VerifySettings
 
@@ -22,6 +23,7 @@ __all__ = [
     "DetectSettings",
     "DrillSettings",
     "GatewaySettings",
+    "IdentitySettings",
     "NotifySettings",
     "PolicySettings",
     "PrefectSettings",
@@ -175,6 +177,7 @@ class Settings(BaseSettings):
     approval: ApprovalSettings = ApprovalSettings()
     verify: VerifySettings = VerifySettings()
     probe: ProbeSettings = ProbeSettings()
+    identity: IdentitySettings = IdentitySettings()
     drill: DrillSettings = DrillSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
