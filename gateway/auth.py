@@ -16,6 +16,8 @@ class Scope(StrEnum):
     """What a key may do."""
 
     EVENTS_WRITE = "events:write"
+    EVENTS_DRILL = "events:drill"
+    """Evidence of drills that run, and nothing else. A drill makes itself such a key, and ends it."""
     FLAGS_READ = "flags:read"
     OPS_READ = "ops:read"
 
@@ -38,17 +40,18 @@ def authenticate(request: Request) -> ApiKey:
     return key
 
 
-def require(scope: Scope) -> Callable[..., ApiKey]:
-    """A dependency: the caller's key, which must have `scope`.
+def require(*scopes: Scope) -> Callable[..., ApiKey]:
+    """A dependency: the caller's key, which must have one of `scopes`.
 
     Raises:
         Problem: 401 or 403.
     """
 
     def caller(request: Request, key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
-        if scope.value not in key.scopes:
+        if set(scopes).isdisjoint(key.scopes):
             _refused(context_of(request), request, "key.scope", f"key:{key.name}", key)
-            raise Problem(403, "key.scope", f"The key {key.name!r} lacks the scope {scope.value!r}.")
+            wanted = " or ".join(repr(scope.value) for scope in scopes)
+            raise Problem(403, "key.scope", f"The key {key.name!r} lacks the scope {wanted}.")
         return key
 
     return caller

@@ -21,6 +21,7 @@ from spine.event import Event, Reason, Rejection, parse_event
 from spine.ids import derive
 from spine.mapper import Mapper, map_document
 from spine.mappers import mappers
+from store import drills
 from store.idempotency import begin, finish
 from store.ingest import count_rejects, ingest
 from store.keys import ApiKey
@@ -45,7 +46,7 @@ class _Batch:
 @router.post("/api/ops/events", status_code=202)
 async def post_events(
     request: Request,
-    key: Annotated[ApiKey, Depends(require(Scope.EVENTS_WRITE))],
+    key: Annotated[ApiKey, Depends(require(Scope.EVENTS_WRITE, Scope.EVENTS_DRILL))],
     format: Annotated[str | None, Query(description="The vendor's log the body is of; without it, our events")] = None,
 ) -> JSONResponse:
     """Take events in: counts of what was accepted, known already, and rejected with the reason."""
@@ -97,7 +98,7 @@ def _answered_in_http() -> Iterator[None]:
 def _ingest(
     context: Context, key: ApiKey, rows: Iterable[tuple[int, Any]], now: datetime, repeat: str | None
 ) -> dict[str, Any]:
-    batch = _sort(rows, key, now, repeat)
+    batch = _sort(rows, key, now, repeat, _drills(context, key))
     report = ingest(context.database, key.tenant_id, batch.events)
     if batch.rejected:
         reasons = Counter(row["reason"] for row in batch.rejected)
@@ -126,7 +127,15 @@ def _ingest(
     return answer | ({"unusual": odd} if odd else {}) | ({"skipped": batch.skipped} if batch.skipped else {})
 
 
-def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: str | None) -> _Batch:
+def _drills(context: Context, key: ApiKey) -> set[str]:
+    """The drills for which the key may bring evidence: those of its tenant that run."""
+    if Scope.EVENTS_DRILL not in key.scopes:
+        return set()
+    with context.database.tenant(key.tenant_id) as connection:
+        return drills.running(connection, key.tenant_id, context.clock.now())
+
+
+def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: str | None, running: set[str]) -> _Batch:
     batch = _Batch()
     for index, row in rows:
         if isinstance(row, Rejection):
@@ -141,11 +150,22 @@ def _sort(rows: Iterable[tuple[int, Any]], key: ApiKey, now: datetime, repeat: s
         parsed = parse_event(named, now=now, tenant=key.tenant_id)
         if isinstance(parsed, Rejection):
             batch.reject(index, parsed)
-        elif parsed.synthetic or parsed.drill_id is not None:
-            batch.reject(index, Rejection(Reason.NOT_A_DRILL, "an application's key cannot mark events as a drill"))
+        elif because := _misplaced(parsed, key, running):
+            batch.reject(index, Rejection(Reason.NOT_A_DRILL, because))
         else:
             batch.events.append(parsed)
     return batch
+
+
+def _misplaced(event: Event, key: ApiKey, running: set[str]) -> str | None:
+    """Why the key may not write the event: a drill must not pass for real, nor what is real for a drill."""
+    if not event.synthetic and event.drill_id is None:
+        return None if Scope.EVENTS_WRITE in key.scopes else "this key writes evidence of drills only"
+    if Scope.EVENTS_DRILL not in key.scopes:
+        return "an application's key cannot mark events as a drill"
+    if not event.synthetic or event.drill_id not in running:
+        return "no drill of this id runs in this tenant; evidence of one is synthetic and bears its drill_id"
+    return None
 
 
 class _Skipped:

@@ -63,6 +63,8 @@ class ActionRequest:
     confidence: float = 0.0
     """Of the engine's decision; people need none."""
     automatic_confidence: float = 0.8
+    undrilled: str = ""
+    """Why nothing may be automatic any more although the matrix allows it: its runbook is not rehearsed; "" = it is."""
     suppressed: bool = False
     """A maintenance, deploy or load-test window holds back whatever would be automatic."""
 
@@ -189,6 +191,8 @@ def _for_engine(request: ActionRequest, role: Role, gate: Gate, because: str) ->
         return gate, because
     if request.suppressed and not request.harmless:
         return Gate.APPROVE, f"{because}; approve because a suppression window is open"
+    if request.undrilled and not request.harmless:
+        return Gate.APPROVE, f"{because}; approve because {request.undrilled}"
     if not (request.reversible or request.harmless):
         return Gate.APPROVE, f"{because}; approve because it cannot be undone"
     if not request.confidence >= request.automatic_confidence:

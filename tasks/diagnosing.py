@@ -22,12 +22,13 @@ from tasks.progress import ACTOR, owned
 def unanswered(
     database: Database, settings: Settings, runbook: Runbook, incident_id: IncidentId, now: datetime
 ) -> tuple[str, ...]:
-    """The runbook's diagnostics that are to be asked: none while a frozen plan stands, none twice for one plan."""
+    """The runbook's diagnostics that are to be asked: none while a frozen plan stands, none twice for one plan, and
+    none of a drill, which brings its answers along and asks nobody outside."""
     if not runbook.asks:
         return ()
     with database.system() as connection:
         incident = incidents.get(connection, incident_id)
-        if standing(connection, incident) is not None:
+        if incident.synthetic or standing(connection, incident) is not None:
             return ()
         rows = incidents.evidence_rows(connection, incident_id)
     fresh = asked_since(rows, now - timedelta(minutes=settings.decision.plan_minutes))

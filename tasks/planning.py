@@ -12,9 +12,10 @@ from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
 from spine.plan import Decision
 from spine.reach import Reach
+from spine.rehearsal import Rehearsal, rehearsal
 from spine.runbook import Runbook
 from spine.settings import Settings
-from store import audit, decisions, flags, incidents, people
+from store import audit, decisions, drills, flags, incidents, people
 from store.engine import Database
 from tasks.casing import read_case
 from tasks.mitigations import actions
@@ -37,19 +38,35 @@ def plan_incident(
         incident = owned(connection, incident_id, fence)
         frozen = standing(connection, incident)
         state = flag_states(connection, incident.tenant_id)
-    if frozen is not None:
-        return frozen
+        if frozen is not None:
+            return frozen
+        undrilled = _undrilled(connection, settings, runbook, incident, now)
     case = read_case(database, incident, now)
     diagnosis = runbook.diagnose(case)
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
-    decision = decide(
-        case, diagnosis, runbook, specs, rules=Rules.of(settings, tenants=Reach.of(incident).tenants), flags=state
-    )
+    rules = Rules.of(settings, tenants=Reach.of(incident).tenants, undrilled=undrilled)
+    decision = decide(case, diagnosis, runbook, specs, rules=rules, flags=state)
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
         decisions.save(connection, decision)
         _record(connection, incident, case, diagnosis, decision, now)
     return decision
+
+
+def _undrilled(connection: Connection, settings: Settings, runbook: Runbook, incident: Incident, now: datetime) -> str:
+    """Why nothing may be automatic, for want of a drill; a drill itself shows what is automatic once it is passed."""
+    return "" if incident.synthetic else rehearsal_of(connection, runbook, settings).undrilled(now)
+
+
+def rehearsal_of(connection: Connection, runbook: Runbook, settings: Settings) -> Rehearsal:
+    """How well rehearsed a runbook is."""
+    return rehearsal(
+        runbook,
+        {key: mitigation.spec for key, mitigation in actions().items()},
+        last_passed=drills.last_passed(connection).get(runbook.kind),
+        installed_at=drills.installed_at(connection),
+        settings=settings.drill,
+    )
 
 
 def standing(connection: Connection, incident: Incident) -> Decision | None:

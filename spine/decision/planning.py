@@ -119,6 +119,7 @@ def _ruling(spec: ActionSpec[Any], risk: Risk, found: Examination, setting: Sett
             guards_passed=found.passed,
             confidence=setting.confidence,
             automatic_confidence=rules.decision.automatic_confidence,
+            undrilled=rules.undrilled,
             suppressed=setting.case.incident.suppressed_by is not None and not diagnosis.unsuppressible,
         )
     )

@@ -24,17 +24,20 @@ class Rules:
     role: str = "engine"
     tenants: int | None = 1
     """How many tenants the plan reaches; None = all."""
+    undrilled: str = ""
+    """Why the runbook may do nothing automatically (spine/rehearsal.py); "" = it may."""
     decision: DecisionSettings
     policy: PolicySettings
     verify: VerifySettings
     site: SiteFacts
 
     @classmethod
-    def of(cls, settings: Settings, *, tenants: int | None = 1) -> "Rules":
+    def of(cls, settings: Settings, *, tenants: int | None = 1, undrilled: str = "") -> "Rules":
         """The rules of this installation."""
         return cls(
             environment=settings.env,
             tenants=tenants,
+            undrilled=undrilled,
             decision=settings.decision,
             policy=settings.policy,
             verify=settings.verify,
