@@ -187,6 +187,26 @@ class ConfidenceFactor(Frozen):
     because: str
 
 
+class ShareLimit(Frozen):
+    """How many of some events may, or must, be others: so many of the mails sent arrive."""
+
+    name: str
+    """What the share is of, for people: "mails that arrive"."""
+    of: tuple[str, ...]
+    """Types of the events that are the whole."""
+    part: tuple[str, ...]
+    """Types of those that count; they need not be among `of`."""
+    states: tuple[str, ...] = ()
+    """Of the part only events whose `delivery_state` is one of these; () = any."""
+    least: float | None = None
+    """Fixed is only called what reaches this share (0..1) during the hold; None = no such line."""
+    most: float | None = None
+    """More than this share (0..1), once the effect had its time (`VerifyCriteria.deadline`), is harm; None = no such
+    line."""
+    min_events: int
+    """So many of the whole are needed to say anything."""
+
+
 class VerifyCriteria(Frozen):
     """What verification will hold the world against; frozen with the plan."""
 
@@ -205,6 +225,8 @@ class VerifyCriteria(Frozen):
     """Legitimate attempts needed for a verdict."""
     max_captcha_abandoned: float | None = None
     """Share of known people asked for a captcha who may give up (0..1); None = the plan asks nobody."""
+    shares: tuple[ShareLimit, ...] = Field(default=(), exclude_if=lambda limits: not limits)
+    """What else must be so, beside few failures."""
 
 
 class Decision(Frozen):

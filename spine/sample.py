@@ -1,6 +1,6 @@
 """From events to the samples a verdict is made of."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,8 @@ from spine.case import Case
 from spine.decision.blast import attempts, overrun
 from spine.event_type import EventType
 from spine.family import FAMILIES, Family, Fate
+from spine.plan import ShareLimit
+from spine.share import counted
 from spine.verdict import Sample
 
 PATIENCE = timedelta(minutes=2)
@@ -29,6 +31,7 @@ def samples(
     known_addresses: Collection[str],
     suspects: Collection[str] = (),
     family: Family = FAMILIES[LOGINS],
+    shares: Sequence[ShareLimit] = (),
 ) -> list[Sample]:
     """One sample per whole window since `applied_at`.
 
@@ -40,6 +43,7 @@ def samples(
         known_addresses: addresses where people lived before it.
         suspects: addresses of the evidence. What fails for most users of one of them is no person, known or not.
         family: which events are attempts. Where addresses do not tell who does it, known users count anywhere.
+        shares: what is counted beside failures.
     """
     frame = attempts(logins, since=applied_at, until=now, family=family)
     homes = set(known_addresses) - overrun(frame, suspects, known_users)
@@ -56,6 +60,8 @@ def samples(
             replace(
                 _sample(frame[inside], steady[inside], start, end, complete=end <= reach),
                 asked=len(asked), gave_up=int(asked["gave_up"].sum()),
+                shares=counted(logins[(logins["occurred_at"] >= start) & (logins["occurred_at"] < end)], shares)
+                if shares else (),
             )
         )  # fmt: skip
         start = end

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from spine.plan import VerifyCriteria
+from spine.share import Counts, exceeded, missed, too_few, totals
 from spine.span import span
 
 LEAST_SUCCESS = 0.9
@@ -53,6 +54,8 @@ class Sample:
     """Known people at known addresses who were asked for a captcha and had time to answer."""
     gave_up: int = 0
     """Those of them who did not get past it."""
+    shares: Counts = ()
+    """Whole and part of each share the criteria ask for."""
     complete: bool
     """False when events of this window may still be missing."""
 
@@ -79,9 +82,12 @@ def stop_condition(criteria: VerifyCriteria) -> str:
     usual, people = criteria.baseline_success_rate, f"at least {max(criteria.min_legitimate, 1)}"
     before = "" if usual is None else f", {usual:.1%} before"
     told = f"under {_least_success(criteria):.1%} of {people} attempts of known people succeed{before}"
-    if criteria.max_captcha_abandoned is None:
-        return told
-    return f"{told}; or over {criteria.max_captcha_abandoned:.0%} of {people} of them give up at the captcha"
+    if criteria.max_captcha_abandoned is not None:
+        told += f"; or over {criteria.max_captcha_abandoned:.0%} of {people} of them give up at the captcha"
+    for limit in criteria.shares:
+        if limit.most is not None:
+            told += f"; or {limit.name} are over {limit.most:.1%} of at least {limit.min_events}"
+    return told
 
 
 def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: datetime, now: datetime) -> Verdict:
@@ -96,7 +102,8 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
     ordered = sorted(samples, key=lambda s: s.start)
     complete = [s for s in ordered if s.complete]
     numbers = _numbers(criteria, complete)
-    harm = _harm(criteria, complete)
+    settled = [s for s in complete if s.start >= applied_at + criteria.deadline]
+    harm = _harm(criteria, complete) or exceeded(criteria.shares, totals((s.shares for s in settled), criteria.shares))
     if harm is not None:
         return Verdict(outcome=Outcome.HARMFUL, because=harm, numbers=numbers)
     calm = _calm(criteria, complete)
@@ -114,7 +121,19 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
     if calm[-1].end - calm[0].start < criteria.hold:
         because = f"failures are under the limit since {calm[0].start:%H:%M:%S}Z, not yet for {span(criteria.hold)}"
         return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=True, numbers=numbers)
-    return _settled(criteria, calm, not verdict_due, numbers)
+    return _short(criteria, calm, not verdict_due, numbers) or _settled(criteria, calm, not verdict_due, numbers)
+
+
+def _short(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numbers: dict[str, float]) -> Verdict | None:
+    """The answer when the end of the calm, as long as the hold, falls short of a share; None = it does not."""
+    held = (s.shares for s in calm if s.start >= calm[-1].end - criteria.hold)
+    sums = totals(held, criteria.shares)
+    short = missed(criteria.shares, sums)
+    because = short or too_few(criteria.shares, sums)
+    if because is None:
+        return None
+    outcome = Outcome.NOT_FIXED if short and not early else Outcome.INCONCLUSIVE
+    return Verdict(outcome=outcome, because=because, pending=early, numbers=numbers)
 
 
 def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numbers: dict[str, float]) -> Verdict:

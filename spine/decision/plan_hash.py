@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -68,9 +68,17 @@ def decision_id(tenant: TenantId, content: Mapping[str, Any]) -> DecisionId:
     return DecisionId(derive("decision", tenant, digest(content)))
 
 
+def _fields(value: Frozen) -> Iterator[tuple[str, Any]]:
+    """Its fields by name; one that says nothing (`exclude_if`) leaves the hash of plans without it as it was."""
+    for name, field in type(value).model_fields.items():
+        told = getattr(value, name)
+        if field.exclude_if is None or not field.exclude_if(told):
+            yield name, told
+
+
 def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line per kind of value
     if isinstance(value, Frozen):
-        return _plain({name: getattr(value, name) for name in type(value).model_fields})
+        return _plain(dict(_fields(value)))
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -26,6 +26,9 @@ class DrillSettings(BaseModel):
             settle_minutes=self.settle_seconds / 60,
             window_minutes=self.window_seconds / 60,
             hold_minutes=self.hold_seconds / 60,
+            reset_hold_minutes=self.hold_seconds / 60,
+            verification_hold_minutes=self.hold_seconds / 60,
             min_legitimate=self.min_legitimate,
+            min_mails=self.min_legitimate,
             max_failures_floor_per_5m=300 / self.window_seconds,
         )

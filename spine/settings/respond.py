@@ -83,3 +83,19 @@ class VerifySettings(BaseModel):
     """Share of known people who are asked for a captcha and may give up; more is harm. Source: RUNBOOKS 2.1."""
     max_failures_floor_per_5m: float = 10
     baseline_factor: float = 1.5
+    reset_hold_minutes: float = Field(default=30, gt=0)
+    """How long mails of password resets must go well. Source: RUNBOOKS 2.2."""
+    verification_hold_minutes: float = Field(default=60, gt=0)
+    """The same of mails that verify an address. Source: RUNBOOKS 2.8."""
+    min_delivered: float = Field(default=0.97, ge=0, le=1)
+    """Share of the mails that must arrive. Source: RUNBOOKS 2.2, 2.8."""
+    min_completed_of_usual: float = Field(default=0.9, ge=0, le=1)
+    """Share of the mails whose reset or verification is completed, as a part of what is usual. Source: RUNBOOKS 2.2."""
+    max_bounced: float = Field(default=0.05, ge=0, le=1)
+    """Share of the mails that may bounce; more is harm. Source: RUNBOOKS 2.2 (S9)."""
+    max_complained: float = Field(default=0.001, ge=0, le=1)
+    """Share of the mails that may be complained of; more is harm. Source: RUNBOOKS 2.2 (S9)."""
+    min_mails: int = Field(default=30, ge=1)
+    """Mails needed to judge a share of them. Source: RUNBOOKS 2.2."""
+    min_mails_for_complaints: int = Field(default=1000, ge=1)
+    """Mails needed to judge complaints: one of a thousand is their limit. Judgement."""

@@ -1,0 +1,62 @@
+"""Shares that verification looks at beside failures: so many of the mails sent must arrive, so few may bounce."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from spine.plan import ShareLimit
+
+Counts = tuple[tuple[int, int], ...]
+"""Of every limit, in order: the whole and the part."""
+
+
+def counted(rows: pd.DataFrame, limits: Sequence[ShareLimit]) -> Counts:
+    """Whole and part of each limit among `rows` (columns type and, where a limit asks for it, attributes)."""
+    return tuple((int(rows["type"].isin(one.of).sum()), len(_part(rows, one))) for one in limits)
+
+
+def totals(counts: Iterable[Counts], limits: Sequence[ShareLimit]) -> Counts:
+    """The sums over several windows; a window that says nothing of a limit adds nothing."""
+    rows = [dict(enumerate(one)) for one in counts]
+    return tuple(
+        (sum(row.get(k, (0, 0))[0] for row in rows), sum(row.get(k, (0, 0))[1] for row in rows))
+        for k in range(len(limits))
+    )
+
+
+def told(limit: ShareLimit, whole: int, part: int) -> str:
+    """The share in words."""
+    share = f"{part / whole:.1%}" if whole else "none"
+    return f"{limit.name}: {part} of {whole} ({share})"
+
+
+def too_few(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
+    """Why nothing can be said of a share that must be reached; None = there is enough of each."""
+    for limit, (whole, part) in zip(limits, sums, strict=True):
+        if limit.least is not None and whole < limit.min_events:
+            return f"{told(limit, whole, part)}, {limit.min_events} are needed to tell"
+    return None
+
+
+def missed(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
+    """Which share is under its least; None = none is."""
+    for limit, (whole, part) in zip(limits, sums, strict=True):
+        if limit.least is not None and whole >= max(limit.min_events, 1) and part / whole < limit.least:
+            return f"{told(limit, whole, part)}, at least {limit.least:.1%} are needed"
+    return None
+
+
+def exceeded(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
+    """Which share is over its most; None = none is."""
+    for limit, (whole, part) in zip(limits, sums, strict=True):
+        if limit.most is not None and whole >= max(limit.min_events, 1) and part / whole > limit.most:
+            return f"{told(limit, whole, part)}, at most {limit.most:.1%} are let pass"
+    return None
+
+
+def _part(rows: pd.DataFrame, limit: ShareLimit) -> pd.DataFrame:
+    part = rows[rows["type"].isin(limit.part)]
+    if not limit.states:
+        return part
+    said = [one.get("delivery_state") if isinstance(one, Mapping) else None for one in part["attributes"]]
+    return part[pd.Series(said, index=part.index, dtype=object).isin(limit.states)]
