@@ -12,10 +12,13 @@ from tasks.leasing import ports_of, revert_incident
 
 @step("revert")
 def revert(reason: str) -> list[str]:
-    """Take every lease back, newest and riskiest first; one that fails pages and is tried again by reconcile."""
+    """Take every lease back, newest and riskiest first; one that fails pages and is tried again by reconcile.
+
+    Containment stays until people end it.
+    """
     context = CURRENT.get()
     ports = ports_of(context.settings)
-    ended = revert_incident(context.database, context.incident_id, reason=reason, ports=ports)
+    ended = revert_incident(context.database, context.incident_id, reason=reason, ports=ports, keep_containment=True)
     return [f"{lease.action_key} is {lease.state.value}" for lease in ended]
 
 

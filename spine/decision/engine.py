@@ -19,6 +19,10 @@ STALE_AFTER = timedelta(minutes=15)
 """A source that has been silent for the shortest window of detection leaves that window incomplete."""
 
 
+PEOPLE_ONLY = "people say so: containment is never taken back by itself"
+"""Source: RUNBOOKS 1 and 2.5."""
+
+
 def decide(
     case: Case,
     diagnosis: Diagnosis,
@@ -45,7 +49,7 @@ def decide(
     if verb is Verb.NO_ACTION:
         steps = ()
     criteria = _criteria(case, diagnosis, runbook, setting, steps) if steps else None
-    steps = _stopping(steps, criteria)
+    steps = _stopping(steps, actions, criteria)
     content = {
         "decision": verb,
         "confidence": sure,
@@ -116,12 +120,13 @@ def _criteria(
     return criteria.model_copy(update={"max_captcha_abandoned": None})
 
 
-def _stopping(steps: tuple[Step, ...], criteria: VerifyCriteria | None) -> tuple[Step, ...]:
-    """The steps with what they are stopped by: exactly what verification calls harm."""
+def _stopping(steps: tuple[Step, ...], actions: Actions, criteria: VerifyCriteria | None) -> tuple[Step, ...]:
+    """The steps with what they are stopped by: exactly what verification calls harm; containment by people alone."""
     if criteria is None:
         return steps
     harm = stop_condition(criteria)
-    return tuple(s.model_copy(update={"stop_if": harm}) if s.ttl is not None else s for s in steps)
+    ends = {s.order: PEOPLE_ONLY if actions[s.action_key].containment else harm for s in steps if s.ttl is not None}
+    return tuple(s.model_copy(update={"stop_if": ends[s.order]}) if s.order in ends else s for s in steps)
 
 
 def _validity(rules: Rules) -> timedelta:
@@ -165,6 +170,13 @@ def _missing(case: Case, diagnosis: Diagnosis) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _undone(step: Step, containment: bool) -> str:
+    assert step.ttl is not None
+    if containment:
+        return f"{step.action_key} stays, and pages every {span(step.ttl)}, until people take it back"
+    return f"revert {step.action_key}, by itself {span(step.ttl)} after it was applied"
+
+
 def _rollback(
     steps: tuple[Step, ...],
     actions: Actions,
@@ -176,10 +188,11 @@ def _rollback(
     if criteria is None:
         return None
     undone = [s for s in reversed(steps) if s.ttl is not None]
+    ending = [s.ttl for s in undone if s.ttl is not None and not actions[s.action_key].containment]
     return RollbackPlan(
-        trigger=stop_condition(criteria),
-        steps=tuple(f"revert {s.action_key}, by itself {span(s.ttl)} after it was applied" for s in undone if s.ttl),
+        trigger=stop_condition(criteria) if ending or not undone else PEOPLE_ONLY,
+        steps=tuple(_undone(s, actions[s.action_key].containment) for s in undone),
         owner=runbook.owner,
-        deadline=last_start + max(s.ttl for s in undone if s.ttl is not None) if undone else None,
+        deadline=last_start + max(ending) if ending else None,
         irreversible=tuple(s.action_key for s in steps if not s.reversible and not actions[s.action_key].harmless),
     )

@@ -11,7 +11,6 @@ from tasks.leasing import record
 from tasks.leasing.ports import Ports
 
 _IN_FORCE = (LeaseState.ACTIVE, LeaseState.VERIFIED)
-_OVER = (IncidentStatus.ROLLING_BACK, IncidentStatus.RESOLVED)
 
 
 def contain_on(database: Database, lease: Lease, ports: Ports, *, actor: str = "engine") -> Lease | None:
@@ -26,7 +25,7 @@ def contain_on(database: Database, lease: Lease, ports: Ports, *, actor: str = "
         current = leases.lock(connection, lease.id, None)
         if current.state not in _IN_FORCE or current.ttl_seconds is None or current.expires_at is None:
             return None
-        if incidents.get(connection, lease.incident_id).status in _OVER:
+        if incidents.get(connection, lease.incident_id).status is IncidentStatus.RESOLVED:
             return None
         if current.expires_at > now:
             return current

@@ -17,6 +17,7 @@ from tasks.mitigation import Observation
 
 _GRACE = timedelta(seconds=30)
 _RISKS = list(Risk)
+_STANDS = (LeaseState.APPLYING, LeaseState.ACTIVE, LeaseState.VERIFIED, LeaseState.UNKNOWN)
 
 
 def revert_lease(
@@ -43,14 +44,23 @@ def revert_lease(
 
 
 def revert_incident(
-    database: Database, incident: IncidentId, *, reason: str, ports: Ports, actor: str = "engine"
+    database: Database,
+    incident: IncidentId,
+    *,
+    reason: str,
+    ports: Ports,
+    actor: str = "engine",
+    keep_containment: bool = False,
 ) -> list[Lease]:
     """Take back everything an incident has in force, newest first and of those the riskiest first.
 
-    One that fails does not keep the others from being tried.
+    One that fails does not keep the others from being tried. `keep_containment`: what cuts harm off stays, for only
+    people may end it; what of it was only meant never comes into force.
     """
     with database.system() as connection:
         held = [one for one in leases.of_incident(connection, incident) if one.state is not LeaseState.REVERTED]
+    if keep_containment:
+        held = [one for one in held if not (one.state in _STANDS and ports.action(one.action_key).spec.containment)]
 
     def order(lease: Lease) -> tuple[float, int, int]:
         spec = ports.action(lease.action_key).spec

@@ -39,6 +39,7 @@ SPEC = ActionSpec(
     reversible=False,
     ttl=None,
     harmless=True,
+    pre_authorised=True,
 )
 
 

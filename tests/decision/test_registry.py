@@ -73,7 +73,7 @@ def test_no_action_is_below_its_row_unless_preauthorised_and_confirmed(
 
 
 def test_only_the_containment_of_a_leak_is_preauthorised() -> None:
-    assert [key for key, spec in SPECS.items() if spec.pre_authorised] == ["tenant.deny_cross"]
+    assert [key for key, spec in SPECS.items() if spec.pre_authorised] == ["evidence.snapshot", "tenant.deny_cross"]
     assert planned(SPECS["tenant.deny_cross"], confirmed=True).gate is Gate.ALLOW
     assert planned(SPECS["tenant.deny_cross"]).gate is Gate.APPROVE
 

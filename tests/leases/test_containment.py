@@ -45,10 +45,23 @@ def test_people_end_it(ledger) -> None:
     assert ledger.flag(KEY) == before
 
 
-@pytest.mark.parametrize("status", ["rolling_back", "resolved"])
-def test_it_ends_with_its_incident(ledger, status: str) -> None:
+def test_it_ends_with_its_incident(ledger) -> None:
     lease = ledger.apply(ledger.step("tenant.deny_cross", "globex"))
     with ledger.database.system() as connection:
-        connection.execute(text("update incidents set status = :status"), {"status": status})
+        connection.execute(text("update incidents set status = 'resolved'"))
     ledger.tend(minutes=61)
     assert ledger.lease(lease.id).state is LeaseState.REVERTED
+
+
+@pytest.mark.parametrize("status", ["rolling_back", "escalated"])
+def test_the_engine_takes_everything_back_but_it(ledger, status: str) -> None:
+    kept = ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    eased = ledger.apply(ledger.step("rate_limit.strict", order=2))
+    with ledger.database.system() as connection:
+        connection.execute(text("update incidents set status = :status"), {"status": status})
+    ended = revert_incident(
+        ledger.database, ledger.incident, reason="it hurts", ports=ledger.ports, keep_containment=True
+    )
+    assert [lease.id for lease in ended] == [eased.id]
+    ledger.tend(minutes=61)
+    assert ledger.lease(kept.id).state is LeaseState.ACTIVE
