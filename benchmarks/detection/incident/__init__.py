@@ -1,0 +1,1 @@
+"""The kinds of incident; one file each, found by itself. Every event of an incident bears its number."""
