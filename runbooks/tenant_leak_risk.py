@@ -124,7 +124,12 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
     usual = recovery(case, settings)
     hold = CALM if settings.hold_minutes >= VerifySettings().hold_minutes else usual.hold
     before = usual.baseline_success_rate or case.usual.success_rate
-    return usual.model_copy(update={"max_failures_per_window": 0.0, "hold": hold, "baseline_success_rate": before})
+    return usual.model_copy(
+        update={
+            "max_failures_per_window": 0.0, "hold": hold, "baseline_success_rate": before,
+            "max_captcha_abandoned": None,
+        }
+    )  # fmt: skip
 
 
 def tell_admins(incident: Incident, decision: Decision) -> str:

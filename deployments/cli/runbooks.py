@@ -51,6 +51,17 @@ def show_runbook(kind: str) -> None:
         out.print(f"example ({'acts' if example.acts else 'stays silent'}): {example.name}", markup=False)
 
 
+@runbooks.command("docs")
+def manual_page(kind: str) -> None:
+    """The manual page of KIND as Markdown: trigger, steps, parameters, risks, rollback, drill."""
+    from deployments.docs.manual import page
+
+    try:
+        typer.echo(page(find(kind)))
+    except Refused as refusal:
+        raise typer.BadParameter(str(refusal)) from refusal
+
+
 def find(kind: str) -> "Runbook":
     """The runbook of `kind`, upper or lower case.
 

@@ -1,4 +1,4 @@
-"""`python -m deployments.docs` writes the reference; with `--check` it fails where pages or rules are not kept."""
+"""`python -m deployments.docs` writes reference and manual; with `--check` it fails where they are stale."""
 
 import sys
 from collections.abc import Callable
@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from deployments.docs import action, command, diagnostic, event, runbook, setting
+from deployments.docs import action, command, diagnostic, event, manual, runbook, setting
 from deployments.docs.rule import broken_rules
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
+MANUAL = ROOT / "docs" / "manual"
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": setting.page,
     "events.md": event.page,
@@ -25,13 +26,14 @@ PAGES: dict[str, Callable[[], str]] = {
 def main(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 when stale.")] = False,
 ) -> None:
-    """Write the reference, or check it together with the rules of the code."""
+    """Write reference and manual, or check them together with the rules of the code."""
     pages = {FOLDER / name: render() for name, render in PAGES.items()}
+    pages |= {MANUAL / name: text for name, text in manual.pages().items()}
     if not check:
-        FOLDER.mkdir(parents=True, exist_ok=True)
         for file, text in pages.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        print(f"{len(pages)} pages in {FOLDER.relative_to(ROOT)}")
+        print(f"{len(pages)} pages in {FOLDER.relative_to(ROOT)} and {MANUAL.relative_to(ROOT)}")
         return
     problems = [*stale(pages), *broken_rules(ROOT)]
     for problem in problems:

@@ -2,12 +2,12 @@
 
 import inspect
 
+from deployments.docs.manual import rolls_back_when
 from deployments.docs.markdown import first_paragraph, table
 from deployments.docs.markdown import page as whole_page
 from runbooks import catalogue
 from spine.incident import IncidentKind
 from spine.runbook import Runbook
-from spine.settings.respond import VerifySettings
 
 
 def page() -> str:
@@ -31,7 +31,7 @@ def section(book: Runbook) -> str:
             ["risk", "likelihood", "impact", "what is done about it"],
             [(r.risk, r.likelihood, r.impact, r.mitigation) for r in book.risks],
         ),
-        f"Rolls back, in the first example, when {book.rolls_back_when(VerifySettings())}.",
+        f"Rolls back, in the first example, when {rolls_back_when(book)}.",
         f"Users are told: {book.messages.user or 'nothing'}",
         f"Hears of it: {book.messages.audience}.",
         table(["example", "the spine"], [(e.name, "acts" if e.acts else "stays silent") for e in book.examples]),

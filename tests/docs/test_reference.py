@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.docs import manual
 from deployments.docs.__main__ import PAGES, ROOT, main, stale
 from deployments.docs.command import commands
 from deployments.docs.markdown import table
@@ -22,6 +23,15 @@ BOOK = catalogue()[IncidentKind.FAILED_LOGINS_SPIKE]
 def test_every_page_is_current(name: str) -> None:
     """When this fails: `python -m deployments.docs`, and commit what it wrote."""
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == PAGES[name]()
+
+
+@pytest.mark.parametrize("name", manual.pages())
+def test_every_page_of_the_manual_is_current(name: str) -> None:
+    assert (ROOT / "docs" / "manual" / name).read_text(encoding="utf-8") == manual.pages()[name]
+
+
+def test_the_manual_has_a_page_for_every_runbook() -> None:
+    assert {f"{kind.value.lower()}.md" for kind in catalogue()} | {"README.md"} == set(manual.pages())
 
 
 def test_the_code_keeps_its_rules() -> None:
