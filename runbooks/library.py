@@ -105,6 +105,7 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
     logins = _logins(snapshot, tenant, now)
     findings = [f for f in _findings(snapshot, logins, tenant, now, rules) if f.kind is kind]
     incident = _incident(given, kind, tenant, findings)
+    ruled = Rules.of(rules)
     case = Case.of(
         incident,
         findings,
@@ -114,10 +115,11 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
         known_addresses=snapshot.known_addresses,
         watermark=now,
         usual=Usual(failures_per_hour=snapshot.usual_failures_per_hour, success_rate=snapshot.usual_success_rate),
+        site=ruled.site,
     )
     flags = {key: FlagState(version=flag.version, value=flag.value) for key, flag in snapshot.flags.items()}
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
-    decision = decide(case, runbook.diagnose(case), runbook, specs, rules=Rules.of(rules), flags=flags)
+    decision = decide(case, runbook.diagnose(case), runbook, specs, rules=ruled, flags=flags)
     return SpineAnswer(
         decision=decision,
         steps=decision.steps,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pandas as pd
 
+from spine.action import SiteFacts
 from spine.clock import aware
 from spine.decision.blast import Pair, attempts, label, newcomers, others
 from spine.diagnostic import Answer, State
@@ -56,6 +57,8 @@ class Case:
     """What the runbook's diagnostics found, by their key; one that was not asked is not there."""
     tried: frozenset[str] = frozenset()
     """Actions that were applied in this incident and turned out not to be enough."""
+    site: SiteFacts | None = None
+    """What the operator said about the installation; None = it was not looked up, and nothing of it may be guessed."""
 
     @classmethod
     def of(
@@ -74,6 +77,7 @@ class Case:
         seen: Collection[UUID] = (),
         answers: Collection[Answer] = (),
         tried: Collection[str] = (),
+        site: SiteFacts | None = None,
     ) -> "Case":
         """A case from what was read.
 
@@ -116,6 +120,7 @@ class Case:
             seen=tuple(sorted(seen)),
             answers={answer.key: answer for answer in answers},
             tried=frozenset(tried),
+            site=site,
         )
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from spine.action import SiteFacts
 from spine.case import Case, Usual
 from spine.case_example import NOW, TENANT
 from spine.decision.blast import COLUMNS, DETAILS
@@ -77,6 +78,7 @@ def case_of(
     ways: Mapping[str, frozenset[str]] | None = None,
     answers: Collection[Answer] = (),
     tried: Collection[str] = (),
+    site: SiteFacts | None = None,
     now: datetime = NOW,
 ) -> Case:
     """A case of `kind` with these events; every user counts as known unless `known_users` says who is.
@@ -107,5 +109,5 @@ def case_of(
         about, findings, now=now, logins=frame,
         known_users=everybody if known_users is None else known_users, known_addresses=known_addresses,
         watermark=now, usual=usual or Usual(failures_per_hour=2, success_rate=0.97), ways=ways, answers=answers,
-        tried=tried,
+        tried=tried, site=site,
     )  # fmt: skip

@@ -16,7 +16,7 @@ def question_of(case: Case) -> Question:
     failed = case.logins[case.logins["fate"] == Fate.FAILED]
     subject = provider_of(case.incident.subject)
     named = {subject} if subject else set(failed["provider"].dropna().astype(str))
-    unknown = failed[_said(failed, "reject_reason") == "unknown_kid"]
+    unknown = failed[said(failed, "reject_reason") == "unknown_kid"]
     return Question(
         tenant_id=case.incident.tenant_id,
         now=case.now,
@@ -25,15 +25,15 @@ def question_of(case: Case) -> Question:
         addresses=case.suspects,
         providers=frozenset(named),
         rejected_kids=frozenset(unknown["kid"].dropna().astype(str)),
-        redirect_hashes=frozenset(str(value) for value in _said(failed, "redirect_hash").dropna()),
+        redirect_hashes=frozenset(str(value) for value in said(failed, "redirect_hash").dropna()),
     )
 
 
-def _said(rows: pd.DataFrame, name: str) -> "pd.Series[Any]":
+def said(rows: pd.DataFrame, name: str) -> "pd.Series[Any]":
     """One attribute of every row; None where it says nothing."""
     return pd.Series(list(_values(rows, name)), index=rows.index, dtype=object)
 
 
 def _values(rows: pd.DataFrame, name: str) -> Iterator[Any]:
-    for said in rows["attributes"]:
-        yield said.get(name) if isinstance(said, Mapping) else None
+    for one in rows["attributes"]:
+        yield one.get(name) if isinstance(one, Mapping) else None

@@ -1,5 +1,6 @@
 """Diagnose and decide: freezes an incident's case into a plan, once."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -41,10 +42,10 @@ def plan_incident(
         if frozen is not None:
             return frozen
         undrilled = _undrilled(connection, settings, runbook, incident, now)
-    case = read_case(database, incident, now)
+    rules = Rules.of(settings, tenants=Reach.of(incident).tenants, undrilled=undrilled)
+    case = replace(read_case(database, incident, now), site=rules.site)
     diagnosis = runbook.diagnose(case)
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
-    rules = Rules.of(settings, tenants=Reach.of(incident).tenants, undrilled=undrilled)
     decision = decide(case, diagnosis, runbook, specs, rules=rules, flags=state)
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
