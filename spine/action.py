@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
+from spine.identity import IdentityFacts, LookUp
 from spine.plan import BlastRadius, Frozen, GuardResult, Risk
 from spine.settings.respond import PolicySettings
 from spine.span import span
@@ -126,6 +127,8 @@ class GuardView:
     """By which providers each user of the case got in within 30 days; None = it was not looked up."""
     noun: str = "logins"
     """What the incident's events are attempts of, for the words of an answer."""
+    identity: IdentityFacts | None = None
+    """What the identity provider said; None = it was not asked."""
     logins: pd.DataFrame
     """The last hour's attempts, as `ActionSpec.stops` gets them, with the bool columns `attack`
     and `legitimate` added (spine/decision/blast.py)."""
@@ -147,6 +150,8 @@ class ActionSpec(Generic[P]):
     risk: Risk | Callable[[P], Risk]
     """May depend on the parameters: a captcha for risky logins is low, for everybody medium."""
     reversible: bool
+    many: tuple[int, Risk] | None = None
+    """With more targets than this it has this risk; None = their number does not matter."""
     ttl: Ttl | None
     """None = it leaves nothing that would have to end (a snapshot)."""
     stops: Callable[[P, tuple[str, ...], pd.DataFrame], "pd.Series[bool]"] = field(
@@ -183,6 +188,8 @@ class ActionSpec(Generic[P]):
     """True when it only records or tells (snapshot, notify), so that having no way back does not matter."""
     challenges: bool = False
     """True when it makes people solve something: how many of them give up is watched."""
+    look_ups: frozenset[LookUp] = frozenset()
+    """What its guards need to be asked of the world beyond our store (tasks/identity/fact.py)."""
     external: bool = False
     """True when it changes a system other than our own store; policy denies it in dev."""
 
@@ -199,8 +206,10 @@ class ActionSpec(Generic[P]):
         """
         return self.params.model_validate(dict(params))
 
-    def risk_of(self, params: P) -> Risk:
-        """The risk of the action with these parameters."""
+    def risk_of(self, params: P, targets: tuple[str, ...] = ()) -> Risk:
+        """The risk of the action with these parameters on these targets."""
+        if self.many is not None and len(targets) > self.many[0]:
+            return self.many[1]
         return self.risk(params) if callable(self.risk) else self.risk
 
     def variant_of(self, params: P) -> str:

@@ -165,6 +165,29 @@ def note(connection: Connection, lease: Lease, *, attempts: int, next_attempt_at
     return _lease(row)
 
 
+def claim(
+    connection: Connection, lease: Lease, *, pre_image: dict[str, Any], next_attempt_at: datetime | None
+) -> Lease:
+    """Write down what was there before an effect beyond our store, and until when nobody else takes over.
+
+    Raises:
+        Refused: `lease.moved`, somebody was faster.
+    """
+    row = connection.execute(
+        text(
+            "update leases set pre_image = cast(:image as jsonb), next_attempt_at = :next"
+            " where id = :id and state = :state and fence = :fence returning *"
+        ),
+        {
+            "image": json.dumps(pre_image, default=str), "next": next_attempt_at,
+            "id": lease.id, "state": lease.state.value, "fence": lease.fence,
+        },
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        raise _moved(lease.id, lease.state)
+    return _lease(row)
+
+
 def due(connection: Connection, now: datetime) -> list[Lease]:
     """Leases whose time is over, longest overdue first."""
     return _select(connection, "state in ('active', 'verified') and expires_at <= :now order by expires_at", now=now)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import rfc8785
 
-from spine.errors import Refused
+from spine.errors import OpsSpineError, Refused
+from spine.identity import Slowed
 from spine.ids import IncidentId, TenantId
 from spine.incident import IncidentStatus
 from spine.lease import Lease, LeaseState, lease_id
@@ -16,14 +17,13 @@ from spine.plan import Step
 from store import incidents, leases
 from store.engine import Database
 from tasks.leasing import record
+from tasks.leasing.beyond import carry_out, tell
 from tasks.leasing.ports import Ports
 from tasks.leasing.reverting import revert_lease
 from tasks.leasing.turn import Turn
 from tasks.leasing.webhook import Announced, refusal
-from tasks.mitigation import Observation
+from tasks.mitigation import Observation, Outside
 
-GRACE = timedelta(seconds=30)
-"""How long a step may look unfinished before somebody else takes over; well above the webhook's timeout."""
 MOST_ATTEMPTS = 5
 """After this many, an effect that cannot be read back is given up, and a silent webhook no longer waited for."""
 _PENDING = (LeaseState.APPLYING, LeaseState.UNKNOWN)
@@ -105,10 +105,21 @@ def settle_unknown(
         lease = turn.lock(connection, lease_id)
     if lease.state in (*_IN_FORCE, LeaseState.REVERTED):
         return lease
-    seen = turn.look(lease) if lease.state in _PENDING else None
+    try:
+        seen = turn.look(lease) if lease.state in _PENDING else None
+    except OpsSpineError as error:
+        return _blind(turn, lease, error)
     if (why := _end_because(lease, seen, ports.clock.now())) is not None:
         return revert_lease(database, lease_id, reason=why, ports=ports, fence=fence, actor=actor)
     return _finish(turn, lease, found=seen is not None and seen.in_force)
+
+
+def _blind(turn: Turn, lease: Lease, error: OpsSpineError) -> Lease:
+    """Nobody could look: it is tried again, and given up as if it were not there, which pages when that fails, too."""
+    said = f"it could not be read back: {error}"
+    if _end_because(lease, Observation(in_force=False), turn.ports.clock.now()) is None:
+        return _unknown(turn, lease, said, error)
+    return revert_lease(turn.database, lease.id, reason=said, ports=turn.ports, fence=turn.fence, actor=turn.actor)
 
 
 def _end_because(lease: Lease, seen: Observation | None, now: datetime) -> str | None:
@@ -143,7 +154,8 @@ def _begin(turn: Turn, lease_id: UUID) -> Lease:
         ttl = None if lease.ttl_seconds is None else timedelta(seconds=lease.ttl_seconds)
         return leases.advance(
             connection, lease.id, LeaseState.APPLYING, expected=LeaseState.INTENDED, fence=lease.fence,
-            pre_image=image, expires_at=now + ttl if ttl else None, attempts=1, next_attempt_at=now + GRACE,
+            pre_image=image, expires_at=now + ttl if ttl else None, attempts=1,
+            next_attempt_at=now + turn.grace(lease),
         )  # fmt: skip
 
 
@@ -153,41 +165,52 @@ def _finish(turn: Turn, lease: Lease, *, found: bool = False) -> Lease:
         raise Refused("lease.expired", f"The time of lease {lease.id} is over; it does not come into force again")
     announced: Announced | None = None
     silent: str | None = None
+    receipts: dict[str, Any] = {}
     try:
         if not found:
-            _effect(turn, lease)
+            lease, receipts = _effect(turn, lease)
         announced = turn.announce(lease, "applied")
     except Refused:
         raise
     except Exception as error:  # whatever a mitigation or its system raises: the outcome is not known
         if not found or lease.attempts < MOST_ATTEMPTS:
-            return _unknown(turn, lease, f"{type(error).__name__}: {error}")
+            return _unknown(turn, lease, f"{type(error).__name__}: {error}", error)
         silent = f"the webhook stayed silent: {error}"
-    seen = turn.look(lease)
+    try:
+        seen = turn.look(lease)
+    except OpsSpineError as error:
+        return _unknown(turn, lease, f"it could not be read back: {error}", error)
     if not seen.in_force:
         return _unknown(turn, lease, f"applied, but the read-back says otherwise: {seen.detail}")
-    return _activate(turn, lease, _receipt(lease, seen, announced), silent or refusal(announced))
+    return _activate(turn, lease, seen, _receipt(lease, seen, announced, receipts), silent or refusal(announced))
 
 
-def _effect(turn: Turn, lease: Lease) -> None:
-    """The flag and its audit entry, in one transaction that a newer run's token or another state refuses."""
+def _effect(turn: Turn, lease: Lease) -> tuple[Lease, dict[str, Any]]:
+    """The flag and its audit entry, in one transaction that a newer run's token or another state refuses.
+
+    What lies beyond our store is done after it; its receipts are returned.
+    """
+    if isinstance(turn.mitigation(lease), Outside):
+        return carry_out(turn, lease)
     with turn.database.system() as connection:
         current = turn.lock(connection, lease.id)
         if current.state not in _PENDING:
             raise Refused("lease.moved", f"The lease {lease.id} is {current.state.value} by now; nothing was done")
         turn.mitigation(lease).apply(connection, current, actor=turn.actor, now=turn.ports.clock.now())
+    return lease, {}
 
 
-def _receipt(lease: Lease, seen: Observation, announced: Announced | None) -> dict[str, Any]:
+def _receipt(lease: Lease, seen: Observation, announced: Announced | None, receipts: dict[str, Any]) -> dict[str, Any]:
     request: dict[str, Any] = {"action": lease.action_key, "params": lease.params, "targets": list(lease.targets)}
     return {
+        **({"outside": receipts} if receipts else {}),
         "request_sha256": hashlib.sha256(rfc8785.dumps(request)).hexdigest(),
         "read_back": {"in_force": seen.in_force, **seen.detail},
         "webhook": announced.receipt() if announced else None,
     }
 
 
-def _activate(turn: Turn, lease: Lease, receipt: dict[str, Any], error: str | None) -> Lease:
+def _activate(turn: Turn, lease: Lease, seen: Observation, receipt: dict[str, Any], error: str | None) -> Lease:
     now = turn.ports.clock.now()
     with turn.database.system() as connection:
         current = turn.lock(connection, lease.id)
@@ -198,23 +221,27 @@ def _activate(turn: Turn, lease: Lease, receipt: dict[str, Any], error: str | No
             applied_at=now, next_attempt_at=None, error=error, receipt=receipt,
         )  # fmt: skip
         record.applied(connection, active, actor=turn.actor, now=now, settings=turn.ports.settings)
+        tell(connection, active, seen, actor=turn.actor, now=now)
         return active
 
 
-def _unknown(turn: Turn, lease: Lease, error: str) -> Lease:
+def _unknown(turn: Turn, lease: Lease, error: str, cause: Exception | None = None) -> Lease:
+    """The outcome is not known. Patience that the other side asked for costs no attempt, within bounds."""
     now = turn.ports.clock.now()
+    patience = timedelta(minutes=turn.ports.settings.identity.give_up_minutes)
+    slowed = isinstance(cause, Slowed) and now - lease.created_at < patience
+    pause = cause.retry_after if isinstance(cause, Slowed) else timedelta()
     with turn.database.system() as connection:
         current = turn.lock(connection, lease.id)
         if current.state not in _PENDING:
             return current
-        again = now + backoff(current.attempts, outage=True)
+        again = now + max(backoff(current.attempts, outage=True), pause)
+        attempts = current.attempts + (0 if slowed else 1)
         if current.state is LeaseState.UNKNOWN:
-            return leases.note(
-                connection, current, attempts=current.attempts + 1, next_attempt_at=again, error=error[:500]
-            )
+            return leases.note(connection, current, attempts=attempts, next_attempt_at=again, error=error[:500])
         lost = leases.advance(
             connection, lease.id, LeaseState.UNKNOWN, expected=current.state, fence=current.fence,
-            next_attempt_at=again, error=error[:500], attempts=current.attempts + 1,
+            next_attempt_at=again, error=error[:500], attempts=attempts,
         )  # fmt: skip
         record.unknown(connection, lost, actor=turn.actor, now=now)
         return lost

@@ -1,6 +1,5 @@
 """The way back: always allowed, always repeatable, and never given up."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from spine.ids import IncidentId
@@ -10,12 +9,12 @@ from spine.plan import Risk
 from store import leases
 from store.engine import Database
 from tasks.leasing import record
+from tasks.leasing.beyond import take_back, tell
 from tasks.leasing.ports import Ports
 from tasks.leasing.turn import Turn
 from tasks.leasing.webhook import refusal
 from tasks.mitigation import Observation
 
-_GRACE = timedelta(seconds=30)
 _RISKS = list(Risk)
 _STANDS = (LeaseState.APPLYING, LeaseState.ACTIVE, LeaseState.VERIFIED, LeaseState.UNKNOWN)
 
@@ -33,9 +32,9 @@ def revert_lease(
     if lease.state is LeaseState.REVERTED:
         return lease
     try:
-        _undo(turn, lease)
+        found = _undo(turn, lease)
         announced = turn.announce(lease, "reverted")
-        seen = turn.look(lease)
+        seen = found or turn.look(lease)
     except Exception as error:  # whatever it raises: the rollback failed, and somebody must hear of it
         return _failed(turn, lease, f"{type(error).__name__}: {error}")
     if seen.in_force and turn.mitigation(lease).spec.ttl is not None:
@@ -64,7 +63,7 @@ def revert_incident(
 
     def order(lease: Lease) -> tuple[float, int, int]:
         spec = ports.action(lease.action_key).spec
-        risk = _RISKS.index(spec.risk_of(spec.parse(lease.params)))
+        risk = _RISKS.index(spec.risk_of(spec.parse(lease.params), lease.targets))
         return lease.created_at.timestamp(), risk, lease.step
 
     return [
@@ -89,16 +88,22 @@ def _begin(turn: Turn, lease_id: UUID, reason: str) -> Lease:
         again = lease.state is LeaseState.REVERT_FAILED
         return leases.advance(
             connection, lease.id, LeaseState.REVERTING, expected=lease.state, fence=lease.fence,
-            revert_reason=lease.revert_reason if again else reason, next_attempt_at=now + _GRACE,
+            revert_reason=lease.revert_reason if again else reason, next_attempt_at=now + turn.grace(lease),
             attempts=lease.attempts if again else 0,
         )  # fmt: skip
 
 
-def _undo(turn: Turn, lease: Lease) -> None:
-    """The flag and its audit entry in one transaction; nothing, when another process was faster."""
+def _undo(turn: Turn, lease: Lease) -> Observation | None:
+    """The flag and its audit entry in one transaction; nothing, when another process was faster.
+
+    Then what lies beyond our store, with what was seen of it afterwards; None = nothing does.
+    """
     with turn.database.system() as connection:
-        if turn.lock(connection, lease.id).state is LeaseState.REVERTING:
-            turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
+        current = turn.lock(connection, lease.id)
+        if current.state is not LeaseState.REVERTING:
+            return None
+        turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
+    return take_back(turn, current)
 
 
 def _end(turn: Turn, lease: Lease, error: str | None, seen: Observation) -> Lease:
@@ -114,6 +119,7 @@ def _end(turn: Turn, lease: Lease, error: str | None, seen: Observation) -> Leas
         )  # fmt: skip
         drift = seen.detail.get("drift")
         record.reverted(connection, ended, drift, actor=turn.actor, now=now, settings=turn.ports.settings)
+        tell(connection, ended, seen, actor=turn.actor, now=now)
         return ended
 
 

@@ -1,0 +1,159 @@
+"""The application as its own identity provider: signed requests, each with an id by which it is done once.
+
+CloudEvents 1.0 in JSON, signed by Standard Webhooks. A write is answered with any 2xx; what it did is asked afterwards.
+docs/identity-providers.md says what is asked and what is answered.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from standardwebhooks import Webhook as Signer
+
+from spine.errors import Refused, Transient
+from spine.identity import Operation
+from spine.ids import mint
+from spine.settings.identity import IdentityProviderSettings
+from tasks.identity.api import Answer, Api
+from tasks.identity.moment import moment
+from tasks.identity.port import Account, Grant
+
+
+class WebhookProvider:
+    """The URL that takes the requests."""
+
+    can = frozenset(Operation)
+
+    def __init__(self, settings: IdentityProviderSettings, api: Api, *, tenant: str, key: str) -> None:
+        assert settings.secret is not None
+        self._settings, self._api, self._tenant, self._key = settings, api, tenant, key
+        try:
+            self._signer = Signer(settings.secret.get_secret_value())
+        except ValueError as error:
+            raise Refused("identity.secret", f"{api.credential}: the secret is whsec_ + base64") from error
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self._api.title
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """Every write so far."""
+        return list(self._api.receipts)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._api.close()
+
+    def find(self, name: str) -> Account | None:
+        """`{"found", "id", "locked", "email"}`."""
+        said = self._ask("user", {"user": name})
+        if said.get("found") is not True:
+            return None
+        return Account(
+            id=str(said.get("id") or name), name=name, locked=said.get("locked") is True,
+            email=str(said.get("email") or ""), mark=str(said.get("lock_mark") or ""), record=said,
+        )  # fmt: skip
+
+    def lock(self, account: Account) -> None:
+        """Ask for it."""
+        self._tell("lock", account)
+
+    def unlock(self, account: Account) -> None:
+        """Ask for it."""
+        self._tell("unlock", account)
+
+    def end_sessions(self, account: Account) -> None:
+        """Ask for it, refresh tokens included."""
+        self._tell("end_sessions", account)
+
+    def ended(self, account: Account, since: datetime) -> bool:
+        """`oldest_session_at` is null or later."""
+        said = self._ask("user", {"user": account.name})
+        if "oldest_session_at" not in said:
+            return False
+        oldest = moment(said["oldest_session_at"])
+        return said["oldest_session_at"] is None or (oldest is not None and oldest >= since)
+
+    def no_reset(self, account: Account) -> str:
+        """`has_password` is false."""
+        return "has no password" if account.record.get("has_password") is False else ""
+
+    def force_reset(self, account: Account) -> str:
+        """Ask for it, the mail included."""
+        self._tell("force_reset", account)
+        return ""
+
+    def was_reset(self, account: Account, since: datetime) -> bool:
+        """`password_reset_at` is later."""
+        at = moment(self._ask("user", {"user": account.name}).get("password_reset_at"))
+        return at is not None and at >= since
+
+    def roles(self, account: Account, wanted: Collection[str]) -> tuple[Grant, ...]:
+        """`roles`, a list of names."""
+        held = self._ask("user", {"user": account.name}).get("roles") or []
+        names = {name.lower() for name in wanted}
+        return tuple(Grant(name=str(role)) for role in held if str(role).lower() in names)
+
+    def revoke(self, account: Account, grant: Grant) -> None:
+        """Ask for it."""
+        self._tell("revoke_role", account, role=grant.name)
+
+    def grant(self, account: Account, grant: Grant) -> None:
+        """Ask for it."""
+        self._tell("grant_role", account, role=grant.name)
+
+    def admins(self) -> tuple[Account, ...]:
+        """`users`, a list of `{"user", "locked"}`."""
+        listed = self._ask("admins", {"roles": self._settings.admin_roles}).get("users") or []
+        return tuple(
+            Account(id=str(one["user"]), name=str(one["user"]), locked=one.get("locked") is True) for one in listed
+        )
+
+    def end_all_sessions(self, now: datetime) -> None:
+        """Ask for it."""
+        self._write("end_all_sessions", {"before": now.isoformat()}, "all")
+
+    def all_ended(self, since: datetime) -> bool:
+        """`oldest_session_at` of the tenant is null or later."""
+        said = self._ask("tenant", {})
+        oldest = moment(said.get("oldest_session_at"))
+        return "oldest_session_at" in said and (
+            said["oldest_session_at"] is None or (oldest is not None and oldest >= since)
+        )
+
+    def _tell(self, operation: str, account: Account, **more: str) -> None:
+        subject = hashlib.sha256("\x1f".join([account.name, *more.values()]).encode()).hexdigest()[:16]
+        self._write(operation, {"user": account.name, **more}, subject)
+
+    def _write(self, operation: str, data: dict[str, Any], subject: str) -> None:
+        self._post(operation, data, f"{self._key}:{operation}:{subject}", asks=False)
+
+    def _ask(self, question: str, data: dict[str, Any]) -> dict[str, Any]:
+        said = self._post(f"ask.{question}", data, str(mint()), asks=True).json()
+        if not isinstance(said, dict):
+            raise Transient(f"{self.title} answers no JSON object to {question}; docs/identity-providers.md has them")
+        return said
+
+    def _post(self, operation: str, data: dict[str, Any], message: str, *, asks: bool) -> Answer:
+        now = self._api.clock.now()
+        body = json.dumps(
+            {
+                "specversion": "1.0",
+                "id": message,
+                "source": f"urn:opsspine:tenant:{self._tenant}",
+                "type": f"opsspine.identity.{operation}",
+                "time": now.isoformat(),
+                "datacontenttype": "application/json",
+                "data": {"tenant": self._tenant, **data},
+            }
+        )
+        headers = {
+            "content-type": "application/cloudevents+json",
+            "webhook-id": message,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(message, now, body),
+        }
+        return self._api.call("POST", "", to=operation, content=body, headers=headers, anonymous=asks)
