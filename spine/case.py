@@ -28,6 +28,8 @@ class Usual:
     failures_per_hour: float | None = None
     success_rate: float | None = None
     """Share of legitimate users' attempts that succeed (0..1)."""
+    per_hour: Mapping[str, float] = field(default_factory=dict)
+    """How many events an hour, by type, as far as the kind's family reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,6 +175,8 @@ class Diagnosis:
     """True when a suppression window must not hold the response back."""
     cause_confirmed: bool = False
     """True when a pre-authorised containment may run."""
+    beyond: str = ""
+    """Why no action of the ladder can help, so that people must ("" = one may)."""
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 

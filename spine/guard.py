@@ -66,18 +66,20 @@ def no_api_clients(view: GuardView) -> GuardResult:
     name = "no_api_clients"
     if view.blast_radius is None:
         return _unknown(name, f"the last hour's {view.noun} could not be read")
-    agents = view.logins.loc[view.logins["legitimate"].astype(bool), "user_agent"]
+    return programs(name, view.noun, view.logins.loc[view.logins["legitimate"].astype(bool), "user_agent"])
+
+
+def programs(name: str, noun: str, agents: "pd.Series[str]") -> GuardResult:
+    """Passes when all of the legitimate `agents` are browsers; when none says what it is, nobody knows."""
     named = agents.dropna().astype(str)
     named = named[named.str.strip() != ""]
     if len(agents) and named.empty:
-        return _unknown(name, f"none of {len(agents)} legitimate {view.noun} names its user agent")
-    programs: pd.Series[str] = named[~named.str.lower().str.match(_BROWSER)]
-    if len(programs):
-        because = (
-            f"{len(programs)} legitimate {view.noun} come from programs, for instance {str(programs.iloc[0])[:60]!r}"
-        )
+        return _unknown(name, f"none of {len(agents)} legitimate {noun} names its user agent")
+    others: pd.Series[str] = named[~named.str.lower().str.match(_BROWSER)]
+    if len(others):
+        because = f"{len(others)} legitimate {noun} come from programs, for instance {str(others.iloc[0])[:60]!r}"
         return GuardResult(name=name, passed=False, because=because)
-    return GuardResult(name=name, passed=True, because=f"{len(named)} legitimate {view.noun}, all by browsers")
+    return GuardResult(name=name, passed=True, because=f"{len(named)} legitimate {noun}, all by browsers")
 
 
 def _unknown(name: str, because: str) -> GuardResult:

@@ -2,17 +2,20 @@
 
 import pandas as pd
 
+from spine.abuse import REQUESTS_PER_USER, USERS_PER_ADDRESS, abuse_in, of_abusers, requests
 from spine.action import GuardView
 from spine.event_type import EventType
 from spine.family import Fate
+from spine.guard import legitimate_hit, no_api_clients, programs
 from spine.plan import GuardResult
+from spine.throttle import over_limit
 
-REQUESTS_PER_USER, USERS_PER_ADDRESS = 5, 20
-"""Resets of one user in an hour, or users of one address in 15 minutes, that prove abuse. Source: RUNBOOKS 2.2."""
 LEAST_DELIVERIES = 20
 """Deliveries needed to know how long delivery takes. Judgement."""
 LEAST_WITH_ANOTHER_WAY = 0.95
 """Share of the affected who need another way in. Source: RUNBOOKS 1."""
+MOST_LIMITED = 0.01
+"""Share of what is legitimate that a limit may hit. Source: RUNBOOKS 1."""
 LEAST_HEADROOM = 0.3
 """What the origin must be able to serve beside today's peak. Source: RUNBOOKS 1."""
 _DELIVERED = {
@@ -46,20 +49,45 @@ def secondary_ready(view: GuardView) -> GuardResult:
 
 def abuse_proven(view: GuardView) -> GuardResult:
     """Somebody asks for one user's resets again and again, or for many users' from one address."""
-    name, asked = "abuse_proven", view.along
-    if view.blast_radius is None or "type" not in asked:
+    name = "abuse_proven"
+    if view.blast_radius is None or "type" not in view.along:
         return _unknown(name, "the last hour's requests could not be read")
-    asked = asked[asked["type"] == EventType.PASSWORD_RESET_REQUESTED.value]
-    per_user = asked["user_id"].value_counts().max() if asked["user_id"].notna().any() else 0
-    quarter = asked["occurred_at"].dt.floor("15min")
-    users = asked.groupby(["ip", quarter])["user_id"].nunique()
-    per_address = int(users.max()) if len(users) else 0
-    proven = bool(per_user >= REQUESTS_PER_USER or per_address >= USERS_PER_ADDRESS)
+    seen = abuse_in(requests(view.along))
     because = (
-        f"at most {per_user} requests for one user in the hour and {per_address} users from one address in 15 minutes "
-        f"({REQUESTS_PER_USER} or {USERS_PER_ADDRESS} prove abuse)"
+        f"at most {seen.per_user} requests for one user in the hour and {seen.per_address} users from one address in "
+        f"15 minutes ({REQUESTS_PER_USER} or {USERS_PER_ADDRESS} prove abuse)"
     )
-    return GuardResult(name=name, passed=proven, because=because)
+    return GuardResult(name=name, passed=seen.proven, because=because)
+
+
+def few_people_limited(view: GuardView) -> GuardResult:
+    """A limit hits hardly anybody legitimate: of logins by the replay of attempts, of resets by that of requests."""
+    most = MOST_LIMITED
+    if view.params is None or view.params.flow == "login":
+        return legitimate_hit(most)(view)
+    name, column = "legitimate_hit", "ip" if view.params.scope == "address" else "user_id"
+    if view.blast_radius is None or "type" not in view.along:
+        return _unknown(name, "the last hour's requests could not be read")
+    asked = requests(view.along)
+    refused = over_limit(
+        asked[column], asked["occurred_at"], per_minute=view.params.per_minute, burst=view.params.burst
+    )
+    people = ~of_abusers(asked, abuse_in(asked))
+    hit, share = int((refused & people).sum()), float(refused[people].mean()) if people.any() else 0.0
+    because = f"would hit {hit} of {int(people.sum())} legitimate requests ({share:.2%}, at most {most:.0%})"
+    return GuardResult(name=name, passed=share <= most, because=because)
+
+
+def people_can_solve(view: GuardView) -> GuardResult:
+    """Nobody legitimate uses a program: to log in, or, where the captcha is for them, to sign up."""
+    if view.params is None or view.params.flow == "login":
+        return no_api_clients(view)
+    if view.blast_radius is None or "type" not in view.along:
+        return _unknown("no_api_clients", "the last hour's sign-ups could not be read")
+    rows = pd.concat([view.along, view.logins], ignore_index=True)
+    rows = rows[rows["type"].isin((EventType.SIGNUP_SUCCEEDED.value, EventType.EMAIL_VERIFICATION_COMPLETED.value))]
+    real = [not (isinstance(said, dict) and said.get("disposable_domain") is True) for said in rows["attributes"]]
+    return programs("no_api_clients", "sign-ups", rows.loc[real, "user_agent"])
 
 
 def links_too_short(view: GuardView) -> GuardResult:

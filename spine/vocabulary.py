@@ -155,11 +155,12 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
             T.EMAIL_VERIFICATION_FAILED,
         ),
         T.EMAIL_VERIFICATION_DELIVERED: Entry(
-            "that mail arrived", (VERIFICATION,), _DELIVERY, T.EMAIL_VERIFICATION_UNDELIVERED
+            "that mail arrived", (VERIFICATION,), (*_DELIVERY, "disposable_domain", "cohort"),
+            T.EMAIL_VERIFICATION_UNDELIVERED,
         ),
         T.EMAIL_VERIFICATION_UNDELIVERED: Entry(
-            "that mail was deferred, bounced, dropped or complained of", (VERIFICATION,), _DELIVERY,
-            T.EMAIL_VERIFICATION_DELIVERED,
+            "that mail was deferred, bounced, dropped or complained of", (VERIFICATION,),
+            (*_DELIVERY, "disposable_domain", "cohort"), T.EMAIL_VERIFICATION_DELIVERED,
         ),
         T.EMAIL_VERIFICATION_COMPLETED: Entry(
             "an address is verified", (VERIFICATION,), (*_LINK, "recipient_domain", "disposable_domain", "cohort"),

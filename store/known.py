@@ -80,7 +80,7 @@ def ways_in(connection: Connection, reach: Reach, now: datetime, users: Collecti
 def usual(connection: Connection, reach: Reach, now: datetime, family: Family = FAMILIES[LOGINS]) -> Usual:
     """What this hour of the week is like without an attack, from the seasonal profile."""
     medians = {
-        row.type: row.median
+        row.type: float(row.median)
         for row in connection.execute(
             text(
                 "select type, sum(median) as median from (select distinct on (tenant_id, type) type, median"
@@ -89,15 +89,18 @@ def usual(connection: Connection, reach: Reach, now: datetime, family: Family = 
                 " and hour <= :now and hour > :now - interval '2 hours'"
                 " order by tenant_id, type, hour desc) latest group by type"
             ),
-            {"tenant": reach.tenant, "now": now, "types": [t.value for t in (*family.failures, *family.successes)]},
+            {
+                "tenant": reach.tenant, "now": now,
+                "types": [t.value for t in (*family.failures, *family.successes, *family.along)],
+            },
         )
-    }
-    if not medians:
-        return Usual()
+    }  # fmt: skip
+    if not any(t.value in medians for t in (*family.failures, *family.successes)):
+        return Usual(per_hour=medians)
     failed = float(sum(medians.get(t.value, 0.0) for t in family.failures))
     worked = float(sum(medians.get(t.value, 0.0) for t in family.successes))
     total = failed + worked
-    return Usual(failures_per_hour=failed, success_rate=worked / total if total else None)
+    return Usual(failures_per_hour=failed, success_rate=worked / total if total else None, per_hour=medians)
 
 
 def watermark(connection: Connection, reach: Reach) -> datetime | None:

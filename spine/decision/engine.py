@@ -45,7 +45,7 @@ def decide(
     setting = Setting(case=case, diagnosis=diagnosis, actions=actions, rules=rules, flags=flags, confidence=sure)
     steps, denied = plan(proposals, setting) if proposed else ((), _too_unsure(proposals, setting))
     missing = _missing(case, diagnosis)
-    verb = _answer(case, steps, denied, actions) if proposed else _waiting(case, missing)
+    verb = _answer(case, diagnosis, steps, denied, actions) if proposed else _waiting(case, missing)
     if verb is Verb.NO_ACTION:
         steps = ()
     criteria = _criteria(case, diagnosis, runbook, setting, steps) if steps else None
@@ -142,13 +142,16 @@ def _waiting(case: Case, missing: tuple[str, ...]) -> Verb:
     return Verb.INSUFFICIENT_EVIDENCE if missing else Verb.MONITOR
 
 
-def _answer(case: Case, steps: tuple[Step, ...], denied: tuple[Step, ...], actions: Actions) -> Verb:
+def _answer(
+    case: Case, diagnosis: Diagnosis, steps: tuple[Step, ...], denied: tuple[Step, ...], actions: Actions
+) -> Verb:
     """The answer when the evidence is good enough to act."""
     if _idle(case):
         return Verb.NO_ACTION
     effective = [s for s in steps if not actions[s.action_key].harmless]
     if not effective:
-        return Verb.ESCALATE if denied and case.incident.severity >= Severity.HIGH else Verb.MONITOR
+        stuck = denied or diagnosis.beyond
+        return Verb.ESCALATE if stuck and case.incident.severity >= Severity.HIGH else Verb.MONITOR
     contained = any(actions[s.action_key].containment for s in effective)
     return Verb.CONTAIN if contained else Verb.MITIGATE
 

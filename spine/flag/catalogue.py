@@ -28,11 +28,13 @@ CATALOGUE: dict[str, KnownFlag] = {
     for flag in (
         KnownFlag(
             key="auth.rateLimit.strict",
-            purpose="Throttle logins of the whole tenant; metadata: perMinute, burst, scope",
+            purpose="Throttle logins of the whole tenant; metadata: perMinute, burst, scope. Or its requests for "
+            "password resets (context: flow, reset); metadata: resetPerMinute, resetBurst, resetScope",
         ),
         KnownFlag(
             key="auth.captcha.required",
-            purpose="Ask for a captcha at login; metadata: mode (risk or all)",
+            purpose="Ask for a captcha at login; metadata: mode (risk or all). Or at sign-up (context: flow, signup); "
+            "metadata: signupMode",
         ),
         KnownFlag(
             key="auth.ipThrottle.enabled",

@@ -90,10 +90,13 @@ def _stricter_mode(held: Scalar, other: Scalar) -> Scalar:
 _STRICTEST: dict[str, Callable[..., Scalar]] = {
     "perMinute": min,
     "burst": min,
+    "resetPerMinute": min,
+    "resetBurst": min,
     "factorsBefore": min,
     "epoch": max,
     "resetMinutes": min,
     "verificationMinutes": min,
     "mode": _stricter_mode,
+    "signupMode": _stricter_mode,
 }
 """How two holds' metadata meet, by name; a name that is not here keeps the newest hold's value."""

@@ -1,4 +1,4 @@
-"""rate_limit.strict: throttle logins of the whole tenant, per address or per user."""
+"""rate_limit.strict: throttle logins, or requests for password resets, of the whole tenant, per address or user."""
 
 from datetime import timedelta
 from typing import Any, Literal
@@ -7,11 +7,14 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from spine.action import ActionParams, ActionSpec, Ttl
+from spine.event_type import EventType
 from spine.flag.hold import Scalar
-from spine.guard import legitimate_hit
 from spine.plan import Risk
+from spine.precondition import few_people_limited
 from spine.throttle import over_limit
 from tasks.flag_mitigation import FlagMitigation
+
+_MAILS = (EventType.PASSWORD_RESET_DELIVERED.value, EventType.PASSWORD_RESET_UNDELIVERED.value)
 
 
 class Params(ActionParams):
@@ -22,6 +25,8 @@ class Params(ActionParams):
     per_minute: int = Field(default=10, ge=1, le=60)
     burst: int = Field(default=10, ge=1)
     """Attempts let through at once; at most twice `per_minute`."""
+    flow: Literal["login", "reset"] = Field(default="login", exclude_if=lambda flow: flow == "login")
+    """What is throttled."""
 
     @model_validator(mode="before")
     @classmethod
@@ -38,23 +43,34 @@ class Params(ActionParams):
 
 
 def _stops(params: Params, _targets: tuple[str, ...], logins: pd.DataFrame) -> "pd.Series[bool]":
+    """Each mail that became of a request stands for it; an attempt at a login stands for itself."""
     column = "ip" if params.scope == "address" else "user_id"
+    if params.flow == "reset":
+        keys = logins[column].where(logins["type"].isin(_MAILS))
+        return over_limit(keys, logins["occurred_at"], per_minute=params.per_minute, burst=params.burst)
     return over_limit(logins[column], logins["occurred_at"], per_minute=params.per_minute, burst=params.burst)
 
 
 def _metadata(params: Params) -> dict[str, Scalar]:
+    """By flow: the metadata of a flag are for everybody who reads it."""
+    if params.flow == "reset":
+        return {"resetScope": params.scope, "resetPerMinute": params.per_minute, "resetBurst": params.burst}
     return {"scope": params.scope, "perMinute": params.per_minute, "burst": params.burst}
+
+
+def _scope(params: Params) -> dict[str, str]:
+    return {} if params.flow == "login" else {"flow": params.flow}
 
 
 SPEC = ActionSpec(
     key="rate_limit.strict",
-    title="Throttle logins strictly",
+    title="Throttle logins, or password resets, strictly",
     params=Params,
     risk=Risk.LOW,
     reversible=True,
     ttl=Ttl(min=timedelta(minutes=5), max=timedelta(minutes=240), default=timedelta(minutes=30)),
     stops=_stops,
     flag_key="auth.rateLimit.strict",
-    guards=(legitimate_hit(0.01),),
+    guards=(few_people_limited,),
 )
-MITIGATION = FlagMitigation(SPEC, _metadata)
+MITIGATION = FlagMitigation(SPEC, _metadata, _scope)

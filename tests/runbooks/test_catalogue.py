@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from runbooks import catalogue
 from spine.decision.engine import decide
 from spine.decision.rules import Rules
 from spine.plan import Decision, Verb
-from spine.runbook import Runbook
+from spine.runbook import Example, Runbook
 from spine.settings import Settings
 from tasks.mitigations import actions
 
@@ -24,14 +25,16 @@ books = pytest.mark.parametrize("book", BOOKS.values(), ids=[k.value for k in BO
 FOLDER = Path(runbooks.__file__).parent
 
 
-def decided(book: Runbook, example: object) -> Decision:
+def decided(book: Runbook, example: Example) -> Decision:
     seen = example.case()
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
-    return decide(seen, book.diagnose(seen), book, specs, rules=Rules.of(Settings(env="prod")), flags={})
+    rules = Rules.of(Settings(env="prod"))
+    rules = rules if seen.site is None else replace(rules, site=seen.site)
+    return decide(seen, book.diagnose(seen), book, specs, rules=rules, flags={})
 
 
 @pytest.mark.parametrize(("book", "example"), EXAMPLES)
-def test_it_acts_as_its_examples_say(book: Runbook, example: object) -> None:
+def test_it_acts_as_its_examples_say(book: Runbook, example: Example) -> None:
     decision = decided(book, example)
     assert (decision.decision in {Verb.MITIGATE, Verb.CONTAIN, Verb.ESCALATE}) is example.acts
     assert bool(decision.steps) is example.acts
