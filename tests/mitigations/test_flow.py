@@ -24,6 +24,7 @@ def results(case: Any, key: str, **params: Any) -> dict[str, tuple[bool | None, 
     """What the guards of a step say, under an installation that has everything."""
     policy = {"captcha_provider": "x", "captcha_accessible": True}
     spec = actions()[key].spec
+    assert spec.ttl is not None
     found = examine(
         spec, case, Rules.of(Settings(env="prod", policy=policy)), params=params, targets=(), ttl=spec.ttl.default
     )
