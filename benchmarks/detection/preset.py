@@ -1,6 +1,7 @@
 """Sizes and temperaments of worlds."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,10 @@ class Preset:
 
     def count(self, full: int) -> int:
         """How many incidents of a kind to place that has `full` in a full world; few worlds have room for all."""
-        return max(3, round(full * self.incidents))
+        return max(3, ceil(full * self.incidents))
 
 
-_SMALL = Preset(tenants=40, largest_tenant_users=2_500, incidents=0.27)
+_SMALL = Preset(tenants=40, largest_tenant_users=2_500, incidents=0.28)
 
 
 def shifted(preset: Preset) -> Preset:

@@ -1,11 +1,11 @@
 """The AIT alert data: five test beds of a week each with real benign failures, and attacks on their WordPress.
 
 Source: Landauer et al., "Introducing a New Alert Data Set for Multi-Step Attack Analysis" (AIT-ADS, 2022). The file
-counts alerts about logging in per minute, host and kind; it knows no address and no user. A test bed is a tenant.
-Failed logins, those of unknown users, and tries at WordPress count as failed logins; other detectors' own alerts are
-left out. The events of a minute are spread evenly over it. A WordPress attack is a phase of an attack in which
-at least five logins were tried there. What opens from half an hour before the first phase of an attack to two
-hours after its last one is no false alert.
+counts alerts about logging in per minute, host and kind; it knows no address and no user. A test bed is a tenant, a
+host its provider. Failed logins, those of unknown users, and tries at WordPress count as failed logins; other
+detectors' own alerts are left out. The events of a minute are spread evenly over it. A WordPress attack is a scan of it
+(`wpscan`) in which at least five logins were tried. What opens from half an hour before the first phase of an attack
+to two hours after its last one is no false alert.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ _TYPES = {
     "login_succeeded_ssh": "login_succeeded",
     "session_created": "session_created",
 }
+_SCAN = "wpscan"
 _LEAST_TRIES = 5
 _BEFORE, _AFTER = pd.Timedelta(minutes=30), pd.Timedelta(hours=2)
 _GRACE = pd.Timedelta(minutes=30)
 _QUIET = pd.Timedelta(hours=1)
 Phases = dict[str, dict[str, list[float]]]
+Attack = tuple[str, str, pd.Timestamp, pd.Timestamp]
+"""Tenant, phase, start and end."""
 
 
 def run(name: str) -> dict[str, Any]:
@@ -41,13 +44,20 @@ def run(name: str) -> dict[str, Any]:
 
 
 def read(counts: pd.DataFrame) -> pd.DataFrame:
-    """Events of columns testbed, minute_epoch, type, n."""
+    """Events of columns testbed, host, minute_epoch, type, n."""
     rows = counts[counts["type"].isin(_TYPES)]
     rows = rows.loc[rows.index.repeat(rows["n"])]
     step = rows.groupby(level=0).cumcount().to_numpy()
     seconds = rows["minute_epoch"].to_numpy() + 60 * step / rows["n"].to_numpy()
     kinds = rows["type"].map(_TYPES).to_numpy()
-    frame = pd.DataFrame({"type": kinds, "occurred_at": _moments(seconds), "tenant_id": rows["testbed"].to_numpy()})
+    frame = pd.DataFrame(
+        {
+            "type": kinds,
+            "occurred_at": _moments(seconds),
+            "tenant_id": rows["testbed"].to_numpy(),
+            "provider": rows["host"].to_numpy(),
+        }
+    )
     return event_frame(frame, "ait")
 
 
@@ -72,14 +82,15 @@ def judge(counts: pd.DataFrame, phases: Phases, alerts: list[Opened]) -> dict[st
     }
 
 
-def _attacks(counts: pd.DataFrame, phases: Phases) -> list[tuple[str, str, pd.Timestamp, pd.Timestamp]]:
+def _attacks(counts: pd.DataFrame, phases: Phases) -> list[Attack]:
     tried = counts[counts["type"] == "cms_login_attempt"]
-    found_: list[tuple[str, str, pd.Timestamp, pd.Timestamp]] = []
+    found_: list[Attack] = []
     for tenant, spans in phases.items():
-        for phase, (start, end) in _hostile(spans).items():
+        if _SCAN in spans:
+            start, end = spans[_SCAN]
             minutes = tried[(tried["testbed"] == tenant) & tried["minute_epoch"].between(start - 60, end)]
-            if minutes["n"].sum() >= _LEAST_TRIES and phase == "wpscan":
-                found_.append((tenant, phase, _moment(start - 60), _moment(end)))
+            if minutes["n"].sum() >= _LEAST_TRIES:
+                found_.append((tenant, _SCAN, _moment(start - 60), _moment(end)))
     return found_
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,12 @@ def _of(line: dict[str, Any]) -> Opened:
         pd.Timestamp(line["opened_at"]), line["type"], line.get("tenant_id"),
         frozenset(evidence.get("addresses") or ()), tuple(evidence.get("detectors") or ()),
     )  # fmt: skip
+
+
+def normal_ip(address: str) -> str:
+    """The one spelling of an address; an IPv4 address inside IPv6 (::ffff:192.0.2.1) is that IPv4 address."""
+    parsed = ip_address(address)
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def event_frame(rows: pd.DataFrame, prefix: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.detection.real.data import Opened, event_frame, found, opened
+from benchmarks.detection.real.data import Opened, event_frame, found, normal_ip, opened
 
 LEAST_EVENTS = 5
 _WANTED = "bf|brute|enum"
@@ -66,6 +66,6 @@ def _events(group: pd.DataFrame, tenant: str, start: pd.Timestamp) -> pd.DataFra
             "occurred_at": start + (times - times.min()),
             "tenant_id": tenant,
             "user_id": group["user"].astype(object).where(group["user"].notna(), None),
-            "ip": group["src_ip"],
+            "ip": [normal_ip(address) for address in group["src_ip"]],
         }
     )

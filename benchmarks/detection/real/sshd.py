@@ -40,6 +40,7 @@ def judge(labelled: pd.DataFrame, events: pd.DataFrame, alerts: list[Opened]) ->
     counts = tries["src_ip"].value_counts()
     attackers = set(counts[counts >= TRIES].index)
     legitimate = set(labelled.loc[labelled["outcome"] == "success", "src_ip"])
+    hostile = set(labelled.loc[labelled["label"] == "attack", "src_ip"])
     named = {address for alert in alerts for address in alert.addresses}
     failed = events[events["type"] == "login_failed"]
     first = failed.groupby("ip")["occurred_at"].min()
@@ -58,7 +59,8 @@ def judge(labelled: pd.DataFrame, events: pd.DataFrame, alerts: list[Opened]) ->
         "joined_an_open_incident": len(attackers & named) - len(seconds),
         "legitimate": len(legitimate),
         "legitimate_named": sorted(legitimate & named),
-        "others_named": len(named - attackers - legitimate),
+        "lesser_attackers_named": len((named & hostile) - attackers - legitimate),
+        "others_named": sorted(named - hostile - legitimate),
         "opened": len(alerts),
     }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STOP = 0.5
 """Chance to succeed or give up after each failure: runs are geometric, two long on average."""
 _LONGEST = 12
-_SHAPE = 12.0
+_SHAPE = 25.0
 """Size of the negative binomial of the hourly number of runs."""
 
 
