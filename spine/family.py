@@ -14,6 +14,7 @@ import pandas as pd
 from spine.attribute import ADMIN, JWT, LEAK, LOGINS, OAUTH, RESETS, SESSIONS, VERIFICATION
 from spine.event_type import EventType
 from spine.incident import IncidentKind
+from spine.token import flaw_of
 from spine.vocabulary import VOCABULARY
 
 T = EventType
@@ -49,6 +50,9 @@ class Family:
     told: Mapping[EventType, Judge] = field(default_factory=dict)
     """Types whose attributes say what became of the attempt."""
 
+    instead: tuple[EventType, ...] = ()
+    """Successes of another kind that show that people get in all the same."""
+
     @property
     def trouble(self) -> str:
         """What its incidents are, for people."""
@@ -56,9 +60,9 @@ class Family:
 
     @property
     def successes(self) -> tuple[EventType, ...]:
-        """The counterparts of what failed and of what was stopped (spine/vocabulary.py)."""
+        """The counterparts of what failed and of what was stopped (spine/vocabulary.py), and what counts like them."""
         against = (VOCABULARY[kind].against for kind in (*self.failures, *self.stopped))
-        return tuple(dict.fromkeys(kind for kind in against if kind is not None))
+        return tuple(dict.fromkeys(kind for kind in (*against, *self.instead) if kind is not None))
 
     @property
     def attempts(self) -> tuple[EventType, ...]:
@@ -86,9 +90,10 @@ class Family:
         if "attributes" not in frame:
             return fates
         for kind, judge in self.told.items():
-            for row in frame.index[frame["type"] == kind.value]:
-                said = frame.at[row, "attributes"]
-                fates.at[row] = judge(said if isinstance(said, Mapping) else {}).value
+            rows = frame.index[frame["type"] == kind.value]
+            fates.loc[rows] = [
+                judge(said if isinstance(said, Mapping) else {}).value for said in frame.loc[rows, "attributes"]
+            ]
         return fates
 
 
@@ -108,6 +113,11 @@ def _crossed(said: Mapping[str, Any]) -> Fate:
     return Fate.STOPPED if said.get("allowed") is False else Fate.FAILED
 
 
+def _accepted(said: Mapping[str, Any]) -> Fate:
+    """A token that should have been refused is a failure of whoever accepted it."""
+    return Fate.WORKED if flaw_of(said) is None else Fate.FAILED
+
+
 FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
     {
         LOGINS: Family(
@@ -121,10 +131,13 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
             failures=(T.PASSWORD_RESET_UNDELIVERED, T.PASSWORD_RESET_LINK_REJECTED, T.PASSWORD_RESET_FAILED),
             along=(T.PASSWORD_RESET_REQUESTED, T.PASSWORD_RESET_SENT),
         ),
-        OAUTH: Family(noun="callbacks", failures=(T.OAUTH_CALLBACK_ERROR,), along=(T.OAUTH_STARTED,)),
+        OAUTH: Family(
+            noun="sign-ins", failures=(T.OAUTH_CALLBACK_ERROR,), along=(T.OAUTH_STARTED,),
+            instead=(T.LOGIN_SUCCEEDED,), plain=(T.LOGIN_SUCCEEDED, T.OAUTH_STARTED),
+        ),
         JWT: Family(
             noun="tokens", failures=(T.JWT_VALIDATION_ERROR,),
-            along=(T.JWKS_REFRESHED, T.JWKS_REFRESH_FAILED, T.SIGNING_KEY_ROTATED),
+            along=(T.JWKS_REFRESHED, T.JWKS_REFRESH_FAILED, T.SIGNING_KEY_ROTATED), told={T.JWT_ACCEPTED: _accepted},
         ),
         LEAK: Family(
             noun="accesses", failures=(T.TENANT_SCOPE_VIOLATION, T.TENANT_PROBE_FAILED),

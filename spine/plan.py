@@ -198,6 +198,8 @@ class ShareLimit(Frozen):
     """Types of those that count; they need not be among `of`."""
     states: tuple[str, ...] = ()
     """Of the part only events whose `delivery_state` is one of these; () = any."""
+    sound: bool | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Of the part only tokens that were right (True) or wrong (False) to accept (spine/token.py); None = any."""
     least: float | None = None
     """Fixed is only called what reaches this share (0..1) during the hold; None = no such line."""
     most: float | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from spine.plan import ShareLimit
+from spine.token import flaw_of
 
 Counts = tuple[tuple[int, int], ...]
 """Of every limit, in order: the whole and the part."""
@@ -56,6 +57,9 @@ def exceeded(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
 
 def _part(rows: pd.DataFrame, limit: ShareLimit) -> pd.DataFrame:
     part = rows[rows["type"].isin(limit.part)]
+    if limit.sound is not None:
+        right = [flaw_of(said) is None for said in part["attributes"]]
+        part = part[pd.Series(right, index=part.index, dtype=bool) == limit.sound]
     if not limit.states:
         return part
     said = [one.get("delivery_state") if isinstance(one, Mapping) else None for one in part["attributes"]]

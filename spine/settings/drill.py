@@ -30,5 +30,8 @@ class DrillSettings(BaseModel):
             verification_hold_minutes=self.hold_seconds / 60,
             min_legitimate=self.min_legitimate,
             min_mails=self.min_legitimate,
+            min_callbacks=self.min_legitimate,
+            min_tokens=self.min_legitimate,
+            token_hold_minutes=self.hold_seconds / 60,
             max_failures_floor_per_5m=300 / self.window_seconds,
         )

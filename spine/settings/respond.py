@@ -95,6 +95,16 @@ class VerifySettings(BaseModel):
     """Share of the mails that may bounce; more is harm. Source: RUNBOOKS 2.2 (S9)."""
     max_complained: float = Field(default=0.001, ge=0, le=1)
     """Share of the mails that may be complained of; more is harm. Source: RUNBOOKS 2.2 (S9)."""
+    max_callback_points: float = Field(default=0.02, ge=0, le=1)
+    """Share of the callbacks that may fail beyond what is usual. Source: RUNBOOKS 2.3."""
+    min_callbacks: int = Field(default=20, ge=1)
+    """Callbacks needed to judge that share. Source: RUNBOOKS 2.3."""
+    token_hold_minutes: float = Field(default=10, gt=0)
+    """How long tokens must be accepted again. Source: RUNBOOKS 2.4."""
+    min_tokens: int = Field(default=100, ge=1)
+    """Tokens needed to judge their share. Source: RUNBOOKS 2.4."""
+    max_tokens_refused: float = Field(default=0.05, ge=0, le=1)
+    """Share of the tokens that may be refused, where more is not usual. Source: RUNBOOKS 2.4, Fire."""
     min_mails: int = Field(default=30, ge=1)
     """Mails needed to judge a share of them. Source: RUNBOOKS 2.2."""
     min_mails_for_complaints: int = Field(default=1000, ge=1)
