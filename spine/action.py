@@ -107,6 +107,8 @@ class SiteFacts:
     compromised_kids: tuple[str, ...] | None = None
     origin_headroom: float | None = None
     """What the origin could serve on top of today's peak, as a share of its capacity (0..1)."""
+    identity: IdentityFacts | None = None
+    """What the tenant's identity provider said; None = it was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +129,6 @@ class GuardView:
     """By which providers each user of the case got in within 30 days; None = it was not looked up."""
     noun: str = "logins"
     """What the incident's events are attempts of, for the words of an answer."""
-    identity: IdentityFacts | None = None
-    """What the identity provider said; None = it was not asked."""
     logins: pd.DataFrame
     """The last hour's attempts, as `ActionSpec.stops` gets them, with the bool columns `attack`
     and `legitimate` added (spine/decision/blast.py)."""

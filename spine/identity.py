@@ -21,6 +21,7 @@ class LookUp(StrEnum):
     """What an action's guards want to be asked of the world before they judge."""
 
     PROVIDER = "provider"
+    """Whether there is one, and what it can; nobody is called."""
     ADMINS = "admins"
     MAIL = "mail"
 
@@ -55,12 +56,26 @@ class IdentityFacts:
     """True when no other tenant shares the provider."""
     webhook: bool = False
     """True when signed webhooks reach the application."""
-    admins: frozenset[str] | None = None
-    """Administrators, as events name them, in lower case."""
     able: frozenset[str] | None = None
-    """Those of them who were seen not to be locked (as many as were looked at)."""
+    """Administrators who are not locked, as events name them, in lower case; of very many only some."""
     break_glass: frozenset[str] | None = None
+    """Emergency accounts, in lower case."""
     operators: frozenset[str] | None = None
     logins_per_minute: float | None = None
     honours_not_before: bool = False
     mail: MailHealth | None = None
+
+
+STAND_IN = IdentityFacts(
+    provider="the drill's stand-in",
+    can=frozenset(Operation),
+    own=True,
+    webhook=True,
+    able=frozenset({"drill-admin-1", "drill-admin-2", "drill-admin-3"}),
+    break_glass=frozenset({"drill-break-glass"}),
+    operators=frozenset({"drill-operator"}),
+    logins_per_minute=1000.0,
+    honours_not_before=True,
+    mail=MailHealth(delivered=100, failed=0, incident=False),
+)
+"""What a drill is told: it asks nobody. Three administrators, so that one may lose a role and two may not."""

@@ -17,6 +17,7 @@ from spine.settings import Settings
 from store import approvals, audit, decisions, incidents, leases
 from store.engine import Database
 from tasks.casing import read_case
+from tasks.identity.fact import with_identity
 from tasks.leasing import apply_lease, intend_lease, ports_of
 from tasks.mitigations import actions
 from tasks.planning import flag_states
@@ -97,6 +98,7 @@ def _problems(
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
     fresh = read_case(database, incident, now)
     rules = Rules.of(settings, tenants=Reach.of(incident).tenants)
+    rules = with_identity(rules, database, settings, incident, (step.action_key,), now=now)
     return problems + recheck(decision, step, fresh=fresh, actions=specs, rules=rules, flags=state, now=now)
 
 

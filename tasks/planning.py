@@ -19,6 +19,7 @@ from spine.settings import Settings
 from store import audit, decisions, drills, flags, incidents, people
 from store.engine import Database
 from tasks.casing import read_case
+from tasks.identity.fact import with_identity
 from tasks.mitigations import actions
 from tasks.outdating import outdated
 from tasks.progress import ACTOR, owned
@@ -43,6 +44,7 @@ def plan_incident(
             return frozen
         undrilled = _undrilled(connection, settings, runbook, incident, now)
     rules = Rules.of(settings, tenants=Reach.of(incident).tenants, undrilled=undrilled)
+    rules = with_identity(rules, database, settings, incident, runbook.ladder, now=now)
     case = replace(read_case(database, incident, now), site=rules.site)
     diagnosis = runbook.diagnose(case)
     specs = {key: mitigation.spec for key, mitigation in actions().items()}
