@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from spine.approval import Approval, ApprovalStatus, ratification
-from spine.incident import Incident, IncidentStatus
+from spine.detect.subject import is_everybody
+from spine.incident import Incident, IncidentKind, IncidentStatus
 from spine.notification import Topic
 from spine.outlook import reach
 from spine.plain import clean, cut
@@ -150,7 +151,7 @@ def headline(incident: Incident, decision: Decision | None, impact: str, wait: s
     receipts = ", ".join(ref.sha256[:8] for ref in decision.evidence[:3]) if decision else "being gathered"
     action, ttl = (steps[0].action_key, _length(steps[0])) if steps else ("none yet", "none")
     return (
-        f"[{incident.severity.label}] {incident.kind.value} {clean(incident.tenant_id)} since "
+        f"[{incident.severity.label}] {incident.kind.value} {whose(incident)} since "
         f"{_utc(incident.first_event_at)}. Impact {impact}. Evidence {receipts or 'none'}. "
         f"Action {action}, TTL {ttl}. Next {wait}."
     )
@@ -197,7 +198,7 @@ def _message(
         topic=envelope.topic,
         severity=envelope.severity,
         at=envelope.at,
-        title=f"{drill}{clean(envelope.app_name)}: {says}: {incident.kind.value} ({clean(incident.tenant_id)})",
+        title=f"{drill}{clean(envelope.app_name)}: {says}: {incident.kind.value} ({whose(incident)})",
         headline=drill + head,
         sections=tuple(sections),
         question=question,
@@ -230,10 +231,12 @@ def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, 
         more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
         named = ", ".join(clean(str(address)) for address in addresses[:5])
         lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
+    if tenants := summary.get("tenants", []):
+        more = summary.get("tenants_total", len(tenants)) - len(tenants[:5])
+        named = ", ".join(clean(str(tenant)) for tenant in tenants[:5])
+        lines.append(f"Tenants: {named}{f' and {more} more' if more > 0 else ''}")
     if summary.get("users_total"):
-        entered = summary.get("compromised_total", 0)
-        got_in = f"{entered} of them logged in from an attacking address" if entered else "none of them got in"
-        lines.append(f"Users tried: {summary['users_total']}, {got_in}")
+        lines.append(_users(incident))
     for detector, seen in list(summary.get("detectors", {}).items())[:5]:
         lines.append(
             f"{clean(detector)}: {seen['n']} events in {span(timedelta(minutes=seen['window_minutes']))}, "
@@ -244,6 +247,22 @@ def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, 
         lines.append(f"Likely cause: {cut(clean(cause), _WORD)} (confidence {decision.confidence:.2f}, uncalibrated)")
         lines += [f"Missing: {cut(clean(gap), _WORD)}" for gap in decision.missing_evidence[:3]]
     return tuple(lines)
+
+
+def whose(incident: Incident) -> str:
+    """The incident's tenant, for people; many of them at once have no name."""
+    if not is_everybody(incident.subject):
+        return clean(incident.tenant_id)
+    touched = incident.summary.get("tenants_total", 0)
+    return f"all tenants, {touched} touched so far" if touched else "all tenants"
+
+
+def _users(incident: Incident) -> str:
+    users, entered = incident.summary["users_total"], incident.summary.get("compromised_total", 0)
+    if incident.kind is not IncidentKind.FAILED_LOGINS_SPIKE:
+        return f"Users concerned: {users}"
+    got_in = f"{entered} of them logged in from an attacking address" if entered else "none of them got in"
+    return f"Users tried: {users}, {got_in}"
 
 
 def blast_lines(step: Step) -> tuple[str, ...]:

@@ -3,17 +3,19 @@
 from spine.plan import Decision, Gate, Step
 from spine.span import span
 
+UNCOUNTED = "unknown"
+
 
 def impact(decision: Decision) -> str:
     """How many attempts belong to the incident, and their share of all that can be told apart."""
     steps = (*decision.steps, *decision.denied)
     radius = next((s.blast_radius for s in steps if s.blast_radius is not None), None)
     if radius is None:
-        return "unknown"
+        return UNCOUNTED
     whole = radius.attack_events + radius.legitimate_events
     share = radius.attack_events / whole if whole else 0.0
     what = "hostile attempts" if radius.trouble == "attack" else f"failed {radius.noun}"
-    return f"{radius.attack_events} {what}/{share:.0%}"
+    return f"{radius.attack_events} {what}/{share:.0%} of all"
 
 
 def following(decision: Decision) -> str:

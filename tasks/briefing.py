@@ -10,6 +10,7 @@ from spine.ids import ApprovalId, IncidentId
 from spine.incident import Incident
 from spine.message import Envelope, Message, approval_message, digest_message, incident_message
 from spine.notification import APPROVALS, Notification, NotYet, Topic
+from spine.outlook import UNCOUNTED, impact
 from spine.plan import Decision
 from spine.settings import Settings
 from store import approvals, briefing, incidents, outbox, people
@@ -71,11 +72,10 @@ def _envelope(
 
 
 def _impact(incident: Incident, plan: Decision | None) -> str:
-    """`{n}/{pct}`: attack events of the last hour and their share of all logins, where a plan has counted them."""
-    radii = [step.blast_radius for step in plan.steps if step.blast_radius] if plan else []
-    if radii:
-        attack, all_logins = radii[0].attack_events, radii[0].attack_events + radii[0].legitimate_events
-        return f"{attack} failed logins/{attack / max(all_logins, 1):.0%} of all"
+    """`{n}/{pct}` of the last hour where a plan has counted them; else the events of the largest finding."""
+    counted = impact(plan) if plan else UNCOUNTED
+    if counted != UNCOUNTED:
+        return counted
     seen = [detector["n"] for detector in incident.summary.get("detectors", {}).values()]
     return f"{max(seen)} events" if seen else "unknown"
 

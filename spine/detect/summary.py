@@ -34,7 +34,8 @@ def title(kind: IncidentKind, subject: str, summary: dict[str, Any]) -> str:
     """An incident in one line."""
     told = f"{kind.value} ({summary['class']})"
     if kind not in _FAULTS:
-        return f"{told} from {summary['addresses_total']} addresses"
+        addresses = summary["addresses_total"]
+        return f"{told} from {addresses} address{'' if addresses == 1 else 'es'}"
     where = subject.removeprefix(f"{EVERYWHERE}/")
     return told if where in (TENANT, EVERYWHERE) else f"{told} of {where}"
 
