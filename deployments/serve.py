@@ -10,13 +10,16 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from blocks.overlay import answering, register, settings_from_blocks
+from deployments.docs.manual import page as manual_page
 from deployments.instance import READY_FILE
 from deployments.warm.install import WarmStart
-from flows import respond
+from flows import drill, respond
 from flows.context import database, database_url
 from flows.detect import detect
 from flows.reconcile import reconcile
 from flows.retain import retain
+from runbooks import catalogue
+from runbooks.engine.name import flow_name
 from spine.ids import NO_TENANT, derive
 from spine.settings import Settings
 from store.liveness import first_alive
@@ -42,10 +45,16 @@ async def deployments(settings: Settings) -> list[RunnerDeployment]:
         for verb in (detect, reconcile)
     ]
     runbooks = [
-        await verb.ato_deployment(respond.DEPLOYMENT, entrypoint_type=module, tags=[TAG, "runbook"])
-        for verb in respond.FLOWS.values()
+        await respond.FLOWS[flow_name(book.kind)].ato_deployment(
+            respond.DEPLOYMENT, entrypoint_type=module, tags=[TAG, "runbook"], description=manual_page(book)
+        )
+        for book in catalogue().values()
     ]
-    return [*scheduled, *manual, *runbooks]
+    drills = [
+        await verb.ato_deployment(drill.DRILL, entrypoint_type=module, tags=[TAG, "drill"])
+        for verb in drill.FLOWS.values()
+    ]
+    return [*scheduled, *manual, *runbooks, *drills]
 
 
 async def main(warm: WarmStart) -> None:

@@ -8,15 +8,19 @@ from prefect import Flow, flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
+from sqlalchemy import Connection
 
 from flows.context import database, living, run_id, settings
 from runbooks import catalogue
+from runbooks.drills import drill_named
 from runbooks.engine.context import RunContext
 from runbooks.engine.name import DEPLOYMENT, flow_name
 from runbooks.engine.response import respond
+from spine.drill import drill_settings
 from spine.ids import IncidentId
 from spine.runbook import Runbook
-from store import incidents
+from spine.settings import Settings
+from store import drills, incidents
 
 
 def _run_name() -> str:
@@ -32,14 +36,22 @@ def _build(runbook: Runbook) -> Flow[[str], Coroutine[Any, Any, State[None]]]:
             incident = IncidentId(UUID(incident_id))
             with database().system() as connection:
                 fence = incidents.take(connection, incident, run_id())
+                rules = _settings(connection, incident)
             context = RunContext(
-                database=database(), settings=settings(), runbook=runbook, incident_id=incident, fence=fence
+                database=database(), settings=rules, runbook=runbook, incident_id=incident, fence=fence
             )
             return Completed(message=await respond(context))
 
     name = flow_name(runbook.kind)
     body.__name__ = body.__qualname__ = name
     return flow(name=name, description=runbook.summary, flow_run_name=_run_name)(_documented(body, runbook))
+
+
+def _settings(connection: Connection, incident: IncidentId) -> Settings:
+    """Those of the installation; a drill's incident is answered under the drill's."""
+    found = incidents.get(connection, incident)
+    run = drills.get(connection, found.drill_id) if found.drill_id else None
+    return settings() if run is None else drill_settings(settings(), drill_named(run.kind, run.name))
 
 
 def _documented(body: Callable[..., Any], runbook: Runbook) -> Callable[..., Any]:

@@ -176,7 +176,7 @@ class _Recorder:
     def first(self, cause: Cause, group: list[Finding], reasons: list[Finding], before: Incident | None) -> Incident:
         summary = merged({}, group, self.detect.episode.max_addresses)
         summary["receipts_n"] = {f.detector: f.n for f in group}
-        window = self.window_for(cause.tenant_id, cause.kind, summary)
+        window = self.window_for(cause.tenant_id, cause.kind, summary) if cause.drill_id is None else None
         severity = Severity(summary["severity"])
         recurs = before is not None and recurrence(before.resolved_at, self.now, self.detect.episode)
         return Incident(

@@ -43,6 +43,7 @@ def main(path: str) -> None:
 
 _NEEDED = (
     "flows.detect",
+    "flows.drill",
     "flows.reconcile",
     "flows.respond",
     "flows.retain",

@@ -53,13 +53,15 @@ def revert_failed(connection: Connection, lease: Lease, *, actor: str, now: date
     """The action could not be taken back: somebody is paged, once a lease; it is tried again meanwhile."""
     summary = f"{_title(lease)} could not be taken back, attempt {lease.attempts}: {lease.error}"
     _note(connection, lease, "mitigation.revert_failed", summary, actor=actor, now=now)
+    _rollback(connection, lease, "failed", actor=actor, now=now)
+    if lease.shadow:
+        return
     outbox.put(
         connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
         {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": summary},
         severity=Severity.CRITICAL, incident_id=lease.incident_id, dedupe=f"{lease.id}:revert_failed", now=now,
         channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
     )  # fmt: skip
-    _rollback(connection, lease, "failed", actor=actor, now=now)
 
 
 def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
@@ -67,7 +69,7 @@ def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime
     assert lease.expires_at is not None
     summary = f"{_title(lease)} stays in force until a person ends it; next page at {lease.expires_at:%H:%M} UTC"
     _note(connection, lease, "mitigation.extended", summary, actor=actor, now=now)
-    if incidents.get(connection, lease.incident_id).synthetic:
+    if lease.shadow:
         return
     outbox.put(
         connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
@@ -84,10 +86,9 @@ def _note(connection: Connection, lease: Lease, kind: str, summary: str, *, acto
 
 
 def _tell(connection: Connection, lease: Lease, topic: Topic, *, now: datetime, settings: Settings) -> None:
-    incident = incidents.get(connection, lease.incident_id)
-    if incident.synthetic:
+    if lease.shadow:
         return
-    severity = incident.severity
+    severity = incidents.get(connection, lease.incident_id).severity
     outbox.put(
         connection, lease.tenant_id, topic,
         {"incident": str(lease.incident_id), "lease": str(lease.id), "action": lease.action_key},
