@@ -5,22 +5,24 @@ Nothing is stored and nothing is done: whoever calls decides what to make of the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from runbooks import catalogue
+from runbooks.reported import Reported, finding
 from spine.case import LOOK_BACK, Case, Usual
+from spine.decision.blast import attempts
 from spine.decision.engine import decide
 from spine.decision.rules import FlagState, Rules
 from spine.detect import detect
 from spine.detect.recorded import recorded
 from spine.detect.severity import COMPROMISED
-from spine.detect.tail import wilson_lower
 from spine.errors import Refused
 from spine.event import Event, parse_event
+from spine.family import family_of
 from spine.finding import Finding
 from spine.ids import NO_TENANT, TenantId, tenant_id
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
@@ -28,8 +30,6 @@ from spine.plan import Decision, FlagChange, RollbackPlan, Step
 from spine.settings import Settings
 from spine.severity import Severity
 from tasks.mitigations import actions
-
-WINDOW = timedelta(minutes=15)
 
 
 class FlagNow(BaseModel):
@@ -45,15 +45,17 @@ class MetricsSnapshot(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    logins: tuple[Mapping[str, Any], ...] | None = None
-    """The last hour's login events, as for `POST /api/ops/events`. Without them no blast radius can be
-    estimated, and every step that needs one is denied."""
+    events: tuple[Mapping[str, Any], ...] | None = Field(
+        default=None, validation_alias=AliasChoices("events", "logins")
+    )
+    """The last hour's events of the incident's kind (logins, resets, callbacks …), as for `POST /api/ops/events`.
+    Without them no blast radius can be estimated, and every step that needs one is denied."""
     known_users: frozenset[str] | None = None
-    """Those of their users who logged in within 30 days before."""
+    """Those of their users who had a success within 30 days before."""
     known_addresses: frozenset[str] | None = None
     """Those of their addresses where people lived before: most users who tried from there had got in."""
     failures_15m: int = Field(default=0, ge=0)
-    """Used where there are no `logins`; likewise the next two."""
+    """Used where there are no `events`; likewise the next two."""
     successes_15m: int = Field(default=0, ge=0)
     users_15m: int = Field(default=0, ge=0)
     usual_failures_per_hour: float | None = Field(default=None, ge=0)
@@ -92,7 +94,7 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
 
     Raises:
         pydantic.ValidationError: `event` is no OpsAuthEvent.
-        Refused: its tenant is malformed, a login event is, or its type has no runbook.
+        Refused: its tenant is malformed, an event is, or its type has no runbook.
     """
     given = event if isinstance(event, OpsAuthEvent) else OpsAuthEvent.model_validate(dict(event))
     rules = settings or Settings()
@@ -102,15 +104,15 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
     if runbook is None:
         raise Refused("runbook.unknown", f"there is no runbook for {kind.value} yet; nothing was decided")
     snapshot = given.metrics_snapshot
-    logins = _logins(snapshot, tenant, now)
-    findings = [f for f in _findings(snapshot, logins, tenant, now, rules) if f.kind is kind]
+    events = _events(snapshot, tenant, now)
+    findings = _findings(snapshot, events, kind, tenant, now, rules)
     incident = _incident(given, kind, tenant, findings)
     ruled = Rules.of(rules)
     case = Case.of(
         incident,
         findings,
         now=now,
-        logins=logins,
+        logins=events,
         known_users=snapshot.known_users,
         known_addresses=snapshot.known_addresses,
         watermark=now,
@@ -129,65 +131,46 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
     )
 
 
-def _logins(snapshot: MetricsSnapshot, tenant: TenantId, now: datetime) -> pd.DataFrame | None:
-    if snapshot.logins is None:
+def _events(snapshot: MetricsSnapshot, tenant: TenantId, now: datetime) -> pd.DataFrame | None:
+    if snapshot.events is None:
         return None
-    events = [_event(index, raw, tenant, now) for index, raw in enumerate(snapshot.logins)]
+    events = [_event(index, raw, tenant, now) for index, raw in enumerate(snapshot.events)]
     recent = [e.model_dump(mode="python") for e in events if now - LOOK_BACK <= e.occurred_at <= now]
-    return pd.DataFrame(recent, columns=list(Event.model_fields))
+    frame = pd.DataFrame(recent, columns=list(Event.model_fields))
+    told = [one if isinstance(one, Mapping) else {} for one in frame["attributes"]]
+    said = {name: pd.Series([one.get(name) for one in told], index=frame.index) for name in ("kid", "service")}
+    return frame.assign(**said)
 
 
 def _event(index: int, raw: Mapping[str, Any], tenant: TenantId, now: datetime) -> Event:
     parsed = parse_event({"id": str(index), **raw}, now=now, tenant=tenant)
     if isinstance(parsed, Event):
         return parsed
-    raise Refused(f"event.{parsed.reason.value}", f"login {index} of the snapshot: {parsed.detail}")
+    raise Refused(f"event.{parsed.reason.value}", f"event {index} of the snapshot: {parsed.detail}")
 
 
 def _findings(
-    snapshot: MetricsSnapshot, logins: pd.DataFrame | None, tenant: TenantId, now: datetime, settings: Settings
+    snapshot: MetricsSnapshot,
+    events: pd.DataFrame | None,
+    kind: IncidentKind,
+    tenant: TenantId,
+    now: datetime,
+    settings: Settings,
 ) -> Sequence[Finding]:
-    if logins is None:
-        return _reported(snapshot, tenant, now, settings)
-    known = snapshot.known_addresses or frozenset()
-    return detect(
-        recorded(logins, tenant=tenant, now=now, known_addresses=known, settings=settings.detect), settings.detect
-    )
-
-
-def _reported(snapshot: MetricsSnapshot, tenant: TenantId, now: datetime, settings: Settings) -> list[Finding]:
-    """Rule (a) on the caller's own counts."""
-    limit = settings.detect.tenant_ratio
-    total = snapshot.failures_15m + snapshot.successes_15m
-    if not total:
-        return []
-    usual = (snapshot.usual_failures_per_hour or 0.0) / 4
-    observed = {
-        "failures": float(snapshot.failures_15m),
-        "ratio_lower_bound": float(wilson_lower(snapshot.failures_15m, total)),
-        "users": float(snapshot.users_15m),
-    }
-    threshold = {
-        "failures": max(float(limit.min_failures), limit.min_baseline_factor * usual),
-        "ratio_lower_bound": limit.min_ratio,
-        "users": float(limit.min_users),
-    }
-    margin = min(observed[name] / threshold[name] for name in observed)
-    return [
-        Finding(
-            tenant_id=tenant,
-            kind=IncidentKind.FAILED_LOGINS_SPIKE,
-            detector="reported_counts",
-            window_start=now - WINDOW,
-            window_end=now,
-            n=total,
-            observed=observed,
-            threshold=threshold,
-            margin=margin,
-            severity=Severity.MEDIUM if margin >= 1 else Severity.INFO,
-            first_event_at=now - WINDOW,
-        )
-    ]
+    """Of logins what the detectors see in them; of other kinds, which need a history, what their numbers say."""
+    if events is not None and kind is IncidentKind.FAILED_LOGINS_SPIKE:
+        known = snapshot.known_addresses or frozenset()
+        frames = recorded(events, tenant=tenant, now=now, known_addresses=known, settings=settings.detect)
+        return [found for found in detect(frames, settings.detect) if found.kind is kind]
+    counts = Reported(
+        failures=snapshot.failures_15m, successes=snapshot.successes_15m, users=snapshot.users_15m,
+        usual_failures_per_hour=snapshot.usual_failures_per_hour,
+    )  # fmt: skip
+    if events is not None:
+        tried = attempts(events, since=now - LOOK_BACK, until=now, family=family_of(kind))
+        counts = Reported.of(tried, now, snapshot.usual_failures_per_hour)
+    found = finding(kind, counts, tenant=tenant, now=now, settings=settings)
+    return [found] if found else []
 
 
 def _incident(event: OpsAuthEvent, kind: IncidentKind, tenant: TenantId, findings: Sequence[Finding]) -> Incident:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from runbooks.library import run_auth_ops_spine
+from runbooks import catalogue
+from runbooks.library import SpineAnswer, run_auth_ops_spine
 from spine.case_example import NOW, Crowd, logins
 from spine.errors import Refused
+from spine.incident import IncidentKind
 from spine.plan import Gate, Verb
 from spine.settings import Settings
 from spine.severity import Severity
@@ -83,12 +85,36 @@ def test_a_guess_raises_severity_and_never_lowers_it() -> None:
     assert any(s.action_key == "ip.block" for s in (*high.steps, *high.decision.denied))
 
 
+def reported(kind: str, events: list[dict[str, object]], **snapshot: object) -> SpineAnswer:
+    rows = [{"occurred_at": NOW - timedelta(minutes=5), "user_id": f"u{n}", **one} for n, one in enumerate(events)]
+    given = {"event_id": "e3", "occurred_at": NOW, "tenant": "t1", "incident_type": kind}
+    people = {"known_users": [f"u{n}" for n in range(len(rows))], "known_addresses": []}
+    return run_auth_ops_spine({**given, "metrics_snapshot": {"events": rows, **people, **snapshot}}, settings=PROD)
+
+
+def test_a_leak_that_is_told_of_is_contained() -> None:
+    crossed = {"type": "tenant_scope_violation", "resource_tenant_id": "globex", "attributes": {"allowed": True}}
+    answer = reported("TENANT_LEAK_RISK", [crossed] + [{"type": "tenant_scope_ok"}] * 40)
+    assert answer.decision.decision is Verb.CONTAIN
+    assert {s.action_key: s.gate for s in answer.steps}["tenant.deny_cross"] is Gate.ALLOW
+
+
+@pytest.mark.skipif(IncidentKind.OAUTH_CALLBACK_ERRORS not in catalogue(), reason="it has no runbook")
+@pytest.mark.parametrize(
+    ("failed", "opens"), [pytest.param(4, False, id="as every day"), pytest.param(30, True, id="far too many")]
+)
+def test_kinds_that_are_counted_go_by_the_floors_of_their_runbook(failed: int, opens: bool) -> None:
+    events = [{"type": "oauth_callback_error"}] * failed + [{"type": "oauth_callback_ok"}] * 60
+    answer = reported("OAUTH_CALLBACK_ERRORS", [{**one, "provider": "google"} for one in events])
+    assert bool(answer.incidents) is opens
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
         pytest.param({"occurred_at": NOW.replace(tzinfo=None)}, ValidationError, id="no time zone"),
         pytest.param({"tenant": "a b"}, Refused, id="tenant"),
-        pytest.param({"incident_type": "TENANT_LEAK_RISK"}, Refused, id="no runbook"),
+        pytest.param({"incident_type": "WEATHER"}, ValidationError, id="unknown type"),
         pytest.param({"severity": 3}, ValidationError, id="unknown name"),
         pytest.param({"metrics_snapshot": {"logins": [{"type": "login_failed", "ip": "x"}]}}, Refused, id="bad ip"),
         pytest.param(
