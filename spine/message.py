@@ -120,6 +120,20 @@ def approval_message(
     return _message(envelope, incident, says=title, head=head, sections=filled, payload=payload, question=question)
 
 
+def user_message(envelope: Envelope, incident: Incident, payload: dict[str, Any]) -> Message:
+    """What the application is asked to tell one of its users, as it stands."""
+    return Message(
+        id=envelope.id,
+        tenant=incident.tenant_id,
+        topic=envelope.topic,
+        severity=envelope.severity,
+        at=envelope.at,
+        title=f"{clean(envelope.app_name)}: tell a user",
+        headline=cut(clean(str(payload["message"])), 3 * _WORD),
+        data={"incident": str(incident.id), "user": str(payload["user"]), "message": str(payload["message"])},
+    )
+
+
 def digest_message(envelope: Envelope, folded: Sequence[tuple[Severity, str, str, str]], total: int) -> Message:
     """One message for a storm. `folded`: severity, tenant, topic and title of the first of them, worst first."""
     tenants = len({tenant for _, tenant, _, _ in folded})

@@ -27,6 +27,8 @@ class Topic(StrEnum):
     MITIGATION_APPLIED = "mitigation.applied"
     MITIGATION_REVERTED = "mitigation.reverted"
     VERIFICATION_COMPLETED = "verification.completed"
+    USER_NOTIFY = "user.notify"
+    """Something the application is asked to tell one of its users; webhooks only."""
     DIGEST = "digest"
     """Many messages of a storm in one; written by the relay alone."""
 

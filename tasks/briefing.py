@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from spine.errors import Broken
 from spine.ids import ApprovalId, IncidentId
 from spine.incident import Incident
-from spine.message import Envelope, Message, approval_message, digest_message, incident_message
+from spine.message import Envelope, Message, approval_message, digest_message, incident_message, user_message
 from spine.notification import APPROVALS, Notification, NotYet, Topic
 from spine.outlook import UNCOUNTED, impact
 from spine.plan import Decision
@@ -31,6 +31,8 @@ def compose(connection: Connection, row: Notification, settings: Settings) -> Me
     if row.topic in APPROVALS:
         return _approval(connection, row, settings)
     incident = incidents.get(connection, IncidentId(_id(row, "incident")))
+    if row.topic is Topic.USER_NOTIFY:
+        return user_message(_envelope(row, settings), incident, row.payload)
     follows = None
     if row.topic is not Topic.INCIDENT_OPENED and row.incident_id is not None:
         follows = outbox.posted(connection, row.incident_id, row.channel)

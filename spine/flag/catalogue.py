@@ -50,6 +50,10 @@ CATALOGUE: dict[str, KnownFlag] = {
             "it must have been enrolled",
         ),
         KnownFlag(
+            key="auth.session.notBefore",
+            purpose="Refuse sessions and access tokens issued before the metadata's notBefore, Unix time (context: userId)",
+        ),
+        KnownFlag(
             key="auth.email.provider",
             purpose="Which mail provider sends (context: stream, reset or verification)",
             definition=_choice("primary", "secondary"),

@@ -94,6 +94,7 @@ _STRICTEST: dict[str, Callable[..., Scalar]] = {
     "resetBurst": min,
     "factorsBefore": min,
     "epoch": max,
+    "notBefore": max,
     "resetMinutes": min,
     "verificationMinutes": min,
     "mode": _stricter_mode,
