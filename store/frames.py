@@ -66,16 +66,9 @@ def _windows(now: datetime) -> dict[str, Any]:
     return {
         "now": now,
         "hour": hour,
-        "hour_6h": _next_hour(now - 6 * HOUR),
-        "hour_24h": _next_hour(now - 24 * HOUR),
         "share_60m": into,
         "share_15m": min(1.0, into * 4),
     }
-
-
-def _next_hour(moment: datetime) -> datetime:
-    hour = hour_of(moment)
-    return hour if hour == moment else hour + HOUR
 
 
 def frame(name: str, rows: Rows) -> pd.DataFrame:

@@ -19,6 +19,12 @@ _COMMON = 0.25
 """A device or country that so large a share of the earlier logins had gives two bits at the most."""
 _CROSSINGS = ["tenant_scope_violation", "tenant_probe_failed"]
 _SEEN = ["session_created", "login_succeeded"]
+_FACTORS = ["admin_login_failed", "mfa_failed", "mfa_denied"]
+_USES = ["session_used", "session_refreshed", "session_refresh_failed", "session_rejected"]
+_TELLING = [*_USES, "admin_action", *_FACTORS]
+"""What exact facts are made of: where a file tells these types with attributes or sessions, each is looked at."""
+_PATIENCE = 5 * MINUTE
+"""So long a second factor may take (store/sql/tick_facts.sql)."""
 
 
 def rare_minutes(
@@ -37,6 +43,7 @@ def rare_minutes(
     moments = pd.concat(
         [
             crossings,
+            _facts(events),
             _abroad(sessions),
             _many(sessions[sessions["type"] == "session_created"], settings.session.flood_sessions),
             admins["at"] if told else _unlike(admins, rows),
@@ -46,6 +53,14 @@ def rare_minutes(
     place = np.ceil(np.asarray((moments - start) / MINUTE, float))
     flags[place[(place >= 0) & (place <= minutes)].astype(int)] = True
     return flags
+
+
+def _facts(events: pd.DataFrame) -> pd.Series:
+    """What may be an exact fact now, or is one when no second factor has come."""
+    if {"attributes", "session_id"}.isdisjoint(events.columns):
+        return events.loc[[], "occurred_at"]
+    factors = events.loc[events["type"].isin(_FACTORS), "occurred_at"]
+    return pd.concat([events.loc[events["type"].isin(_TELLING), "occurred_at"], factors + _PATIENCE])
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:

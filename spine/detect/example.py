@@ -30,6 +30,8 @@ class Attempts:
     """Earlier successes from this address, of as many other users."""
     country: str | None = None
     tenant: str = "t1"
+    own_device: bool = False
+    """With the device that its users use."""
     drill_id: str | None = None
 
     def rows(self, now: datetime) -> list[dict[str, object]]:
@@ -40,7 +42,7 @@ class Attempts:
             {
                 "tenant_id": self.tenant, "ip": self.address, "user_id": f"u{self.first + k % self.users}",
                 "at": now - gap * k, "ok": self.ok, "country": self.country, "past_ok": self.past_ok,
-                "drill_id": self.drill_id,
+                "own_device": self.own_device, "drill_id": self.drill_id,
             }
             for k in range(total)
         ]  # fmt: skip
@@ -97,6 +99,7 @@ def _logins(raw: pd.DataFrame) -> pd.DataFrame:
                 "country": rows["country"].iloc[0], "asn": None, "user_agents": 1, "user_agent": "ua",
                 "synthetic": rows["drill_id"].notna().any(), "drill_id": rows["drill_id"].iloc[0],
                 "at_home": bool(worked["at"].min() < failed["at"].min()),
+                "own_device": bool(rows["own_device"].any()),
             }
         )  # fmt: skip
     times = ["first_fail", "last_fail", "last_ok"]
@@ -117,7 +120,7 @@ def _series(raw: pd.DataFrame) -> pd.DataFrame:
         {
             "tenant_id": tenant, "type": kind,
             **{f"n_{name}": int((rows["age"] < m).sum()) for name, m in {"5m": 5, "15m": 15, "60m": 60}.items()},
-            "n_6h": len(rows), "n_24h": len(rows), "base_15m": float("nan"), "base_60m": float("nan"),
+            "base_15m": float("nan"), "base_60m": float("nan"),
         }
         for (tenant, kind), rows in raw.groupby(["tenant_id", kinds])
     ]  # fmt: skip

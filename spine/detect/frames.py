@@ -20,14 +20,15 @@ class Frames:
         history_days (float, age of the oldest event, capped at 28), active_users (int, users with a success
         in the last 30 days), calm_users_15m (int, users with a success in the last 15 minutes from addresses
         that did not fail in the last 60).
-    series: one row per (tenant_id, type) active in 24 h. Columns: tenant_id, type, n_5m, n_15m, n_60m, n_6h,
-        n_24h (int), base_15m, base_60m (float, median of the same hour of week over 28 days scaled to the
-        window; NaN = under 7 days of history).
+    series: one row per (tenant_id, type) active in 60 minutes. Columns: tenant_id, type, n_5m, n_15m, n_60m (int),
+        base_15m, base_60m (float, median of the same hour of week over 28 days scaled to the window; NaN = under 7
+        days of history).
     logins: one row per (tenant_id, ip, user_id) with a failed or succeeded login in the last 60 minutes, of
         addresses that failed in them. Columns: tenant_id, ip, user_id, fail_5m, fail_15m, fail_30m, fail_60m,
         ok_15m, ok_60m (int), first_fail, last_fail, last_ok (datetime, NaT = none), country (str | None),
         asn (str | None), user_agents (int, distinct), user_agent (str | None, any one of them),
-        synthetic (bool), drill_id (str | None).
+        synthetic (bool), drill_id (str | None), at_home (bool, the user got in from there before failing there),
+        own_device (bool, of rows with ten failures or more: the device this user used last in this country).
     addresses: one row per (tenant_id, ip) that occurs in `logins`, drills apart. Columns: tenant_id, ip,
         known (bool, people of this tenant live there: spine/detect/trust.py), first_seen (datetime),
         failures, successes (int, all time), bucket_level (float), overflowed_at (datetime, NaT = not since
@@ -59,11 +60,11 @@ class Frames:
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "tenants": ("tenant_id", "watermark", "history_days", "active_users", "calm_users_15m"),
-    "series": ("tenant_id", "type", "n_5m", "n_15m", "n_60m", "n_6h", "n_24h", "base_15m", "base_60m"),
+    "series": ("tenant_id", "type", "n_5m", "n_15m", "n_60m", "base_15m", "base_60m"),
     "logins": (
         "tenant_id", "ip", "user_id", "fail_5m", "fail_15m", "fail_30m", "fail_60m", "ok_15m", "ok_60m",
         "first_fail", "last_fail", "last_ok", "country", "asn", "user_agents", "user_agent", "synthetic", "drill_id",
-        "at_home",
+        "at_home", "own_device",
     ),
     "addresses": (
         "tenant_id", "ip", "known", "first_seen", "failures", "successes", "bucket_level",

@@ -71,11 +71,13 @@ def _logins(rows: pd.DataFrame) -> pd.DataFrame:
         user_agent=("user_agent", "first"),
     )
     at_home = frame["first_ok"] < frame["first_fail"]
-    return frame.assign(asn=None, synthetic=False, drill_id=None, at_home=at_home)[list(COLUMNS["logins"])]
+    return frame.assign(asn=None, synthetic=False, drill_id=None, at_home=at_home, own_device=False)[
+        list(COLUMNS["logins"])
+    ]
 
 
 def _series(rows: pd.DataFrame) -> pd.DataFrame:
-    windows = {"n_5m": 5, "n_15m": 15, "n_60m": 60, "n_6h": 360, "n_24h": 1440}
+    windows = {"n_5m": 5, "n_15m": 15, "n_60m": 60}
     counted = rows.assign(**{name: rows["age"] < m for name, m in windows.items()})
     frame = counted.groupby(["tenant_id", "type"], as_index=False)[list(windows)].sum()
     return frame.assign(base_15m=_NAN, base_60m=_NAN)[list(COLUMNS["series"])]

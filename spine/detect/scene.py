@@ -1,14 +1,18 @@
 """The frames, prepared once per tick: per address and per user sums that several detectors ask for."""
 
-from collections.abc import Iterator
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from spine.detect.fault.cell import Cells, cells
+from spine.detect.fault.family import Family
 from spine.detect.frames import COLUMNS, Frames
+from spine.incident import IncidentKind
 from spine.settings.detect import DetectSettings
 
 _KEY = ["tenant_id", "ip"]
@@ -52,6 +56,16 @@ class Scene:
         """`tenants` with `mature`: enough history for ratios."""
         rows = self.frames.tenants
         return rows.assign(mature=rows["history_days"] >= self.settings.min_history_days)
+
+    def faults(self, family: Family) -> Cells:
+        """The counts of one family of failures, as arrays."""
+        if family.kind not in self._faults:
+            self._faults[family.kind] = cells(self.frames.faults, family)
+        return self._faults[family.kind]
+
+    @cached_property
+    def _faults(self) -> dict[IncidentKind, Cells]:
+        return {}
 
     def hostile_failures(self, window: str) -> int:
         """Failures of `hostile` in a window ("15m", "30m", "60m"): most ticks end with this number being small."""
@@ -119,5 +133,18 @@ def _empty(name: str) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> Iterator[Any]:
-    """The rows as named tuples (`Index` first): their fields are known at run time only."""
-    return iter(frame.itertuples())
+    """The rows as named tuples (`Index` first): their fields are known at run time only.
+
+    As `itertuples`, which builds its class anew each time: too slow for frames of a few rows, many a tick.
+    """
+    if frame.empty:
+        return iter(())
+    columns = [frame.index.tolist(), *(frame[name].tolist() for name in frame)]
+    return map(_record(tuple(frame)), zip(*columns, strict=True))
+
+
+@cache
+def _record(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
+    made: Any = namedtuple("Record", ("Index", *names))  # type: ignore[misc]
+    make: Callable[[Iterable[Any]], Any] = made._make
+    return make

@@ -23,14 +23,16 @@ def grade(findings: list[Finding], scene: Scene) -> list[Finding]:
     Other kinds than failed logins have theirs already, but for the ladders that count users (entity/ladder.py).
     """
     mine = IncidentKind.FAILED_LOGINS_SPIKE
-    if all(finding.kind is not mine for finding in findings):
+    hit = {finding.tenant_id for finding in findings if finding.kind is mine and finding.margin >= 1}
+    if not hit:
         return climbed(findings, scene)
+    attempts = scene.attempts[scene.attempts["tenant_id"].isin(hit).to_numpy(bool)]
     ladder = _Ladder(
         scene=scene,
-        entered=_entered(scene.attempts),
+        entered=_entered(attempts),
         shared=_shared_addresses(findings, scene.settings.severity.high_tenants),
         tenfold=_tenfold_tenants(scene),
-        dropped=_dropped_tenants(scene),
+        dropped=_dropped_tenants(scene, attempts),
     )
     return climbed([ladder.graded(f) if f.kind is mine else f for f in findings], scene)
 
@@ -91,10 +93,10 @@ def _shared_addresses(findings: list[Finding], tenants: int) -> set[str]:
     return {address for address, n in counts.items() if n >= tenants}
 
 
-def _dropped_tenants(scene: Scene) -> set[TenantId]:
+def _dropped_tenants(scene: Scene, attempts: pd.DataFrame) -> set[TenantId]:
     """Tenants whose known good addresses succeed clearly less often than usual: the attack hurts people."""
     limit = scene.settings.severity
-    good = scene.attempts[scene.attempts["trusted"]]
+    good = attempts[attempts["trusted"].to_numpy(bool)]
     seen = good.groupby(["tenant_id", "user_id"], sort=False).agg(ok=("ok_15m", "sum"), fail=("fail_15m", "sum"))
     seen = seen[(seen["ok"] + seen["fail"]) > 0]
     users = (seen["ok"] > 0).groupby("tenant_id").agg(["sum", "size"])

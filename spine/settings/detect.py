@@ -88,6 +88,9 @@ class BruteForceSettings(BaseModel):
     """Judgement: more than anybody mistypes."""
     min_failures_60m: Count = 20
     """Source: S2, 20 failures in an hour per address or user."""
+    own_device_factor: Positive = 10
+    """Times as many with the device that this user used last in this country: a client that retries a stale password.
+    Judgement; who imitates it gets 200 tries an hour at one user, whom the identity provider locks long before."""
 
 
 class UnknownUsersSettings(BaseModel):

@@ -40,6 +40,13 @@ class SessionSettings(BaseModel):
     """Ways in which one user's sessions are odd. Source, as of the next two: RUNBOOKS 2.6."""
     high_users: Count = 10
     critical_users: Count = 50
+    max_reuse_seconds: Positive = 30
+    """A refresh that is tried again sooner is a retry that lost a race. Source, as of the next three: RUNBOOKS 2.6."""
+    many_devices: Count = 4
+    """Of one session, within the hour."""
+    many_devices_addresses: Count = 2
+    guessed_ids: Annotated[int, Field(ge=10)] = 50
+    """Unknown session ids from one address in 5 minutes. The frames hold ten and more."""
 
 
 class AdminSettings(BaseModel):
@@ -64,7 +71,13 @@ class AdminSettings(BaseModel):
     """Failures of this user from this address in the hour: 31 of them."""
     travel_bits: Positive = 3
     """Added when a new country is too far from the last place: no airliner is as fast as `max_km_per_hour`."""
+    foreign_agent_bits: Positive = 2
+    """From here on a device counts as another one, which alone can travel; the usual one may be behind a VPN."""
     max_km_per_hour: Positive = 900
     min_km: Positive = 500
+    denied_pushes: Annotated[int, Field(ge=2)] = 5
+    """In 10 minutes. Source, as of the next two: RUNBOOKS 2.7."""
+    deleted_admins: Annotated[int, Field(ge=2)] = 2
+    """Within 10 minutes of an invitation, by the same administrator."""
     critical_admins: Count = 2
     """So many at once; or one who changes something within 30 minutes. Source: RUNBOOKS 2.7."""

@@ -28,6 +28,11 @@ select l.tenant_id, host(l.ip), user_id, fail_5m, fail_15m, fail_30m, fail_60m, 
   -- somebody who got in from here before this hour, or before failing in it
   coalesce(user_id is not null and (l.first_ok is null or l.first_ok < l.first_fail)
     and at_home(a.users_entered | a.users_entered_before, user_bit(user_id, seed)), false) as at_home,
+  -- with the device that this user used last in this country: a client of theirs, which retries a stale password
+  fail_60m >= 10 and user_agents = 1 and exists(
+    select from auth_user_country c
+    where c.tenant_id = l.tenant_id and c.user_id = l.user_id and c.country = l.country
+      and c.first_at < l.first_fail - interval '1 day' and c.last_agent = agent_hash(l.user_agent)) as own_device,
   coalesce(a.first_ok <= %(now)s and address_known(a.users_tried | a.users_tried_before,
     a.users_entered | a.users_entered_before, a.failures, a.successes, a.failures_before_ok), false) as known,
   micros(a.first_seen), a.failures, a.successes,

@@ -148,9 +148,17 @@ def test_logins_of_the_hour_are_judged_by_those_before_them() -> None:
 
 
 def test_a_country_known_from_sessions_is_not_new() -> None:
-    away = login(agent="7", other_country="US", other_at=20)
-    assert len(found(admins=rows("admins", away), habits=habits(20))) == 1
-    assert found(admins=rows("admins", {**away, "country_seen": True}), habits=habits(20)) == []
+    away = login(agent="7", other_country="US", other_at=20, at=12 * 60)
+    assert len(found(admins=rows("admins", {**away, "agent": "8"}), habits=habits(20))) == 1
+    assert found(admins=rows("admins", {**away, "agent": "7", "country_seen": True}), habits=habits(20)) == []
+
+
+def test_the_usual_device_does_not_travel() -> None:
+    """It is behind a VPN, or on a journey; another one that is there within minutes is somebody else's."""
+    vpn = login(agent="7", other_country="US", other_at=20)
+    assert found(admins=rows("admins", vpn), habits=habits(20)) == []
+    (one,) = found(admins=rows("admins", {**vpn, "agent": "8"}), habits=habits(20))
+    assert one.observed["bits_travel"] == 3
 
 
 def test_what_is_sure_may_not_be_silenced() -> None:

@@ -26,7 +26,7 @@ from store.partition import drop_expired, ensure_partitions, partitions
 from store.profile import refresh_profile
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
-WINDOWS = {"n_5m": 5, "n_15m": 15, "n_60m": 60, "n_6h": 360, "n_24h": 1440}
+WINDOWS = {"n_5m": 5, "n_15m": 15, "n_60m": 60}
 _numbers = itertools.count()
 ROWS = st.lists(
     st.tuples(

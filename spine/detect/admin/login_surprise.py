@@ -1,5 +1,6 @@
 """How surprising a login is for this administrator: bits over country, device, address, hour, failures and travel."""
 
+from collections import defaultdict
 from math import log2
 from typing import Any
 
@@ -29,21 +30,20 @@ def find(scene: Scene) -> list[Finding]:
     if seen.empty:
         return []
     habits, failures = _habits(scene.frames.entities.habits), _failures(scene.frames.logins)
-    found = []
-    for (tenant, user), logins in seen.groupby(["tenant_id", "user_id"], sort=True):
-        finding = _judge(scene, logins, habits.get((tenant, user), {}), failures)
-        if finding:
-            found.append(finding)
-    return found
+    logins: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in records(seen):
+        logins[row.tenant_id, row.user_id].append(row)
+    found = (_judge(scene, logins[who], habits.get(who, {}), failures) for who in sorted(logins))
+    return [finding for finding in found if finding]
 
 
 def _judge(
-    scene: Scene, logins: pd.DataFrame, counts: Counts, failures: dict[tuple[str, str, str], int]
+    scene: Scene, logins: list[Any], counts: Counts, failures: dict[tuple[str, str, str], int]
 ) -> Finding | None:
     limit = scene.settings.admin
     worst: tuple[Any, dict[str, float], int] | None = None
-    past = without(counts, [_parts(row) for row in records(logins)])
-    for row in records(logins):
+    past = without(counts, [_parts(row) for row in logins])
+    for row in logins:
         before = sum(past.get("hour", {}).values())
         if before >= limit.min_logins:
             bits = _bits(past, row, failures.get((row.tenant_id, row.ip, row.user_id), 0), limit)
@@ -55,7 +55,7 @@ def _judge(
     return _finding(scene, *worst, logins)
 
 
-def _finding(scene: Scene, row: Any, bits: dict[str, float], before: int, logins: pd.DataFrame) -> Finding:
+def _finding(scene: Scene, row: Any, bits: dict[str, float], before: int, logins: list[Any]) -> Finding:
     limit, total = scene.settings.admin, sum(bits.values())
     severity = Severity.HIGH if total >= limit.high_bits and before >= limit.capped_logins else Severity.MEDIUM
     return entity_finding(
@@ -70,7 +70,7 @@ def _finding(scene: Scene, row: Any, bits: dict[str, float], before: int, logins
         margin=total / limit.min_bits,
         severity=Severity.CRITICAL if row.acted else severity,
         first=row.at.to_pydatetime(),
-        last=logins["at"].max().to_pydatetime(),
+        last=max(login.at for login in logins).to_pydatetime(),
         subject=subject_of(row.tenant_id, row.user_id),
         users=(row.user_id,),
         addresses=(row.ip,),
@@ -78,18 +78,23 @@ def _finding(scene: Scene, row: Any, bits: dict[str, float], before: int, logins
 
 
 def _bits(past: Counts, row: Any, failures: int, limit: AdminSettings) -> dict[str, float]:
-    """The surprise of each part of a login, in bits, none above its cap."""
+    """The surprise of each part of a login, in bits, none above its cap.
+
+    Only another device travels: a VPN is switched on in a second, on the usual one (RUNBOOKS 2.6, severity 0).
+    """
     countries = past.get("country", {})
     country = 0.0 if row.country_seen else rare(countries, row.country)
     new = country > 0 and row.country not in countries
     hour = row.at.hour + row.at.minute / 60
+    agent = min(rare(past.get("agent", {}), row.agent), limit.most_agent_bits)
+    foreign = row.agent is None or agent >= limit.foreign_agent_bits
     return {
         "country": min(country, limit.most_country_bits),
-        "agent": min(rare(past.get("agent", {}), row.agent), limit.most_agent_bits),
+        "agent": agent,
         "address": min(rare(past.get("address", {}), row.ip), limit.most_address_bits),
         "hour": min(unusual_hour(past.get("hour", {}), hour), limit.most_hour_bits),
         "failures": min(log2(1 + failures), limit.most_failure_bits),
-        "travel": limit.travel_bits if new and _teleports(row, limit) else 0.0,
+        "travel": limit.travel_bits if new and foreign and _teleports(row, limit) else 0.0,
     }
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from spine.detect.detector import Find
-from spine.detect.fault.cell import Cells, cells
+from spine.detect.fault.cell import Cells
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.family import Family
 from spine.detect.fault.odds import common_log_odds
@@ -23,7 +23,7 @@ def finder(name: str, family: Family, limits: Limits) -> Find:
 
     def find(scene: Scene) -> list[Finding]:
         limit = limits(scene.settings)
-        seen = cells(scene.frames.faults, family)
+        seen = scene.faults(family)
         failing = seen.failures["60m"] > 0
         providers, tenants = np.unique(seen.provider[failing].astype(str), return_counts=True)
         found: list[Finding] = []

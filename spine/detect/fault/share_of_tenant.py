@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spine.detect.detector import Find
-from spine.detect.fault.cell import WINDOWS, Cells, Floats, cells
+from spine.detect.fault.cell import WINDOWS, Cells, Floats
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.family import Family
 from spine.detect.fault.odds import chance
@@ -32,10 +32,7 @@ def finder(name: str, family: Family, limits: Limits) -> Find:
 
     def find(scene: Scene) -> list[Finding]:
         limit = limits(scene.settings)
-        rows = scene.frames.faults
-        if rows.empty:
-            return []
-        seen = cells(rows, family)
+        seen = scene.faults(family)
         found: dict[int, Seen] = {}
         for window in reversed(LOOKED_AT):
             found |= {place: _seen(name, family, seen, window, place, limit) for place in _places(seen, window, limit)}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spine.detect.detector import Detector
-from spine.detect.fault.cell import WINDOWS, Cells, cells
+from spine.detect.fault.cell import WINDOWS, Cells
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.example import Faults, faults
 from spine.detect.fault.family import TOKENS
@@ -23,7 +23,7 @@ def find(scene: Scene) -> list[Finding]:
     """A bump of all tenants, the largest left out in the same window, higher than any deploy's and longer than a
     planned overlap of keys. Source: DETECTION, fold of eight; RUNBOOKS 2.4."""
     limit = scene.settings.tokens
-    seen = cells(scene.frames.faults, TOKENS)
+    seen = scene.faults(TOKENS)
     if int((seen.failures["60m"] > 0).sum()) < limit.everywhere_min_tenants or not _lasting(seen, limit):
         return []
     found = (_seen(seen, window, limit) for window in WINDOWS)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spine.detect.detector import Detector
-from spine.detect.fault.cell import WINDOWS, Cells, Floats, cells
+from spine.detect.fault.cell import WINDOWS, Cells, Floats
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.example import Faults, faults
 from spine.detect.fault.family import TOKENS
@@ -24,7 +24,7 @@ def find(scene: Scene) -> list[Finding]:
     Source: DETECTION; deploys give bumps of two to six times, of all tenants at once.
     """
     limit = scene.settings.tokens
-    seen = cells(scene.frames.faults, TOKENS)
+    seen = scene.faults(TOKENS)
     found: dict[int, Seen] = {}
     for window in reversed(WINDOWS):
         bound = np.fmax(limit.tenant_fold * expected(seen, window, limit), limit.floor_mean * WINDOWS[window] / 60)
