@@ -58,7 +58,7 @@ def rare_minutes(
 def _facts(events: pd.DataFrame) -> pd.Series:
     """What may be an exact fact now, or is one when no second factor has come."""
     if {"attributes", "session_id"}.isdisjoint(events.columns):
-        return events.loc[[], "occurred_at"]
+        return pd.Series(dtype=events["occurred_at"].dtype)
     factors = events.loc[events["type"].isin(_FACTORS), "occurred_at"]
     return pd.concat([events.loc[events["type"].isin(_TELLING), "occurred_at"], factors + _PATIENCE])
 

@@ -24,6 +24,16 @@ CLASSES = {
     "confirmed_cross_tenant_access": "confirmed",
     "admin_login_surprise": "unlike_the_admin",
     "break_glass_login": "break_glass",
+    "session_replayed": "replay",
+    "refresh_reused": "replay",
+    "shared_session": "shared_session",
+    "many_devices": "many_devices",
+    "guessed_session_ids": "guessed_ids",
+    "admin_second_factor_failed": "password_known",
+    "admin_pushes_denied": "password_known",
+    "admin_change_on_new_device": "takeover",
+    "admin_new_identity_provider": "takeover",
+    "admins_replaced": "takeover",
 }
 """Class of attack by detector; the others are told by their numbers."""
 

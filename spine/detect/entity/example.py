@@ -13,6 +13,7 @@ _DEFAULTS: dict[str, Any] = {
     "tenant_id": "t1", "user_id": "u1", "synthetic": False, "drill_id": None, "ip": "192.0.2.7", "new_device": True,
     "probe": False, "allowed": False, "resource_tenant_id": "t2", "country": "DE", "country_seen": False,
     "other_country": None, "agent": "1", "acted": False, "break_glass": False,
+    "n": 1, "measure": 1, "ips": ("192.0.2.7",),
 }  # fmt: skip
 _TIMES = ("at", "other_at", "first_at", "last_at")
 

@@ -1,7 +1,7 @@
 """What detectors of single users and of rare events look at, beside the window frames.
 
 Times are aware UTC (`datetime64[us, UTC]`, NaT = none), texts objects (None = none). Every frame but `habits` has
-`tenant_id` (str), `user_id` (str; in `crossings` None, too), `synthetic` (bool) and `drill_id` (str | None).
+`tenant_id` (str), `user_id` (str; in `crossings` and `facts` None, too), `synthetic` (bool), `drill_id` (str | None).
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,11 @@ ENTITY_COLUMNS: dict[str, tuple[str, ...]] = {
                "acted", "break_glass", *_DRILL),
     "habits": ("tenant_id", "user_id", "what", "value", "n"),
     "crossings": ("tenant_id", "at", "probe", "user_id", "resource_tenant_id", "ip", "allowed", *_DRILL),
+    "facts": ("tenant_id", "user_id", "fact", "n", "measure", "first_at", "last_at", "ips", "other_user", *_DRILL),
 }  # fmt: skip
 """The columns each frame must have."""
 _TIMES = frozenset({"at", "other_at", "first_at", "last_at"})
-_COUNTS = frozenset({"sessions", "addresses", "n"})
+_COUNTS = frozenset({"sessions", "addresses", "n", "measure"})
 _FLAGS = frozenset({"new_device", "country_seen", "acted", "break_glass", "probe", "allowed", "synthetic"})
 _NO_TIME = -(2**63)
 
@@ -72,6 +73,15 @@ class EntityFrames:
         (country, address, agent, hour of the day in UTC), value (str), n (int, logins).
     crossings: accesses across tenants and failed isolation probes of the last 6 hours, in order of time. Columns: at,
         probe (bool, else an access), user_id, resource_tenant_id, ip, allowed (bool, let through without a grant).
+    facts: what events of the last hour say by themselves. Columns: fact (which one, see below), n (int, events),
+        measure (int), first_at, last_at, ips (list of str), other_user (str | None). Facts and their measure:
+        session_replayed (sessions that a program uses elsewhere after a browser), session_of_two (2; user_id owns the
+        session, other_user uses it), many_devices (devices of one session), refresh_reused (one row an event: seconds
+        since its first use), guessed_ids (unknown session ids of one address within 5 minutes, user_id None; rows
+        from ten on); of administrators second_factor_failed (right password, no second factor from there within 5
+        minutes), pushes_denied (within 10 minutes), changed_on_new_device (changes within 30 minutes after a login
+        with a device the sender never saw), idp_created, admins_replaced (administrators deleted within 10 minutes of
+        an invitation).
     """
 
     places: pd.DataFrame = field(default_factory=partial(_empty, "places"))
@@ -79,6 +89,7 @@ class EntityFrames:
     admins: pd.DataFrame = field(default_factory=partial(_empty, "admins"))
     habits: pd.DataFrame = field(default_factory=partial(_empty, "habits"))
     crossings: pd.DataFrame = field(default_factory=partial(_empty, "crossings"))
+    facts: pd.DataFrame = field(default_factory=partial(_empty, "facts"))
 
     def drills(self) -> set[str]:
         """The drills that have rows here."""
