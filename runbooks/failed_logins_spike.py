@@ -17,6 +17,7 @@ from spine.case_example import Crowd
 from spine.case_example import case as example
 from spine.criteria import recovery
 from spine.decision.blast import SUCCEEDED
+from spine.diagnostic import State
 from spine.incident import Incident, IncidentKind
 from spine.network import gather
 from spine.outlook import following, impact
@@ -31,6 +32,8 @@ FEW_USERS = 3
 """So many users may have got in from an attacking address by guessing. Judgement."""
 STUFFING_TRIES, SPRAY_TRIES = 2, 6
 """Most tries per user in stuffing and spraying. Source: RUNBOOKS 2.1 (b) and (c)."""
+_BROKEN = ("known people fail", "one client", "one release", "identity provider")
+"""Confounders that speak for something of ours being broken."""
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -62,6 +65,7 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
     """The attack, and the harmless causes that would look the same."""
     n = found.numbers
     harmless = {c.name: c.because for c in found.confounders}
+    broken = tuple(harmless[name] for name in _BROKEN if name in harmless)
     strangers = f"{n['share_of_failures']:.0%} of the failures come from addresses that never logged in here"
     return (
         Hypothesis(
@@ -71,8 +75,8 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
         ),
         Hypothesis(
             cause="a broken client release or identity provider",
-            for_=tuple(harmless[k] for k in ("known people fail", "one client") if k in harmless),
-            against=() if "known people fail" in harmless else (strangers,),
+            for_=broken,
+            against=() if broken else (strangers,),
         ),
         Hypothesis(
             cause="many people behind one address",
@@ -187,6 +191,12 @@ def _confounders(case: Case, hostile: pd.DataFrame) -> tuple[Confounder, ...]:
     if known >= 0.25 and len(agents) and set(agents) <= theirs and agents.nunique() == 1:
         because = "all of it comes from one client that legitimate users have, too"
         found.append(Confounder(name="one client", weight=0.1, because=because))
+    if known >= 0.25 and case.state("release_split", "logins.release") is State.BAD:
+        because = "one release of the application fails far more than the others"
+        found.append(Confounder(name="one release", weight=0.15, because=because))
+    if case.state("oidc_discovery") is State.BAD:
+        because = "an identity provider's discovery document is not as it should be"
+        found.append(Confounder(name="identity provider", weight=0.2, because=because))
     if len(failed) and hostile.empty and case.readable:
         because = "no address of the evidence is unknown: all of them logged in before"
         found.append(Confounder(name="no stranger", weight=0.3, because=because))
@@ -227,11 +237,12 @@ def _address_limit(case: Case) -> int:
 
 RUNBOOK = Runbook(
     kind=IncidentKind.FAILED_LOGINS_SPIKE,
-    version="1",
+    version="2",
     title="Failed logins spike",
     owner="identity on-call",
     summary=__doc__ or "",
     ladder=("evidence.snapshot", "rate_limit.strict", "captcha.require", "ip.throttle", "ip.block"),
+    asks=("release_split", "oidc_discovery"),
     diagnose=diagnose,
     hypotheses=hypotheses,
     propose=propose,

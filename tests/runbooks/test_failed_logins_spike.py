@@ -8,6 +8,7 @@ import pytest
 from runbooks.failed_logins_spike import criteria, diagnose, hypotheses, propose
 from spine.case import Usual
 from spine.case_example import Crowd, case
+from spine.diagnostic import Answer, Check, State
 from spine.network import holds
 from spine.settings import VerifySettings
 
@@ -117,3 +118,25 @@ def test_a_short_hold_shortens_the_window_and_its_limit() -> None:
     seen = case(ATTACK, OFFICE)
     made = criteria(seen, diagnose(seen), VerifySettings(hold_minutes=1))
     assert (made.window, made.max_failures_per_window) == (timedelta(minutes=1), 2)
+
+
+def _answers(key: str, check: str, state: State) -> dict[str, Answer]:
+    return {key: Answer(key, (Check(check, state, "as told"),))}
+
+
+def test_a_broken_identity_provider_speaks_against_an_attack() -> None:
+    seen = replace(case(ATTACK, OFFICE), answers=_answers("oidc_discovery", "google.document", State.BAD))
+    found = diagnose(seen)
+    assert "identity provider" in {c.name for c in found.confounders}
+    assert any("discovery" in reason for h in hypotheses(seen, found) for reason in h.for_)
+
+
+def test_a_release_an_attacker_may_have_made_up_is_no_excuse() -> None:
+    seen = replace(case(ATTACK, OFFICE), answers=_answers("release_split", "logins.release", State.BAD))
+    assert "one release" not in {c.name for c in diagnose(seen).confounders}
+
+
+def test_a_release_that_fails_for_known_people_is_one() -> None:
+    broken = Crowd(addresses=30, users=400, tries=1, network="192.0.2", first_user=1000, fails=True)
+    seen = replace(case(ATTACK, broken), answers=_answers("release_split", "logins.release", State.BAD))
+    assert "one release" in {c.name for c in diagnose(seen).confounders}
