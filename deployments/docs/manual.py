@@ -121,7 +121,5 @@ def _drill(book: Runbook) -> str:
     if not known:
         return "There is none yet."
     rows = [(f"`{d.name}`", d.title, "nothing opens" if d.negative else "it is answered") for d in known]
-    told = (
-        f"`opsspine drill {name}` plays the first, `opsspine drill {name} --negative` the first that must open nothing."
-    )
+    told = f"`opsspine drill {name}` plays those that are answered, `opsspine drill {name} --negative` the others."
     return f"{table(['drill', 'plays', 'must end with'], rows)}\n\n{told}"
