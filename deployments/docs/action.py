@@ -66,6 +66,9 @@ def _gate(spec: ActionSpec[Any], risk: Risk, environment: str, confidence: float
 
 def _risks(spec: ActionSpec[Any]) -> dict[Risk, str]:
     """Each risk the action can have, and with which parameters."""
+    if spec.many is not None and not callable(spec.risk):
+        most, risk = spec.many
+        return {spec.risk: f" on at most {most}", risk: " on more"}
     if not callable(spec.risk):
         return {spec.risk: ""}
     choices = {n: get_args(f.annotation) for n, f in spec.params.model_fields.items() if _is_choice(f.annotation)}

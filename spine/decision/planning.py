@@ -131,7 +131,7 @@ def _valid(found: Examination) -> bool:
 
 def _risk(spec: ActionSpec[Any], proposal: Proposal, found: Examination) -> Risk:
     """Of parameters out of bounds nothing good is assumed."""
-    return spec.risk_of(spec.parse(proposal.params)) if _valid(found) else Risk.CRITICAL
+    return spec.risk_of(spec.parse(proposal.params), proposal.targets) if _valid(found) else Risk.CRITICAL
 
 
 def _refused(order: int, proposal: Proposal, name: str, because: str) -> Step:

@@ -51,7 +51,7 @@ CATALOGUE: dict[str, KnownFlag] = {
         ),
         KnownFlag(
             key="auth.session.notBefore",
-            purpose="Refuse sessions and access tokens from before the metadata's notBefore, Unix time (context: userId)",
+            purpose="Refuse sessions and tokens from before the metadata's notBefore, Unix time (context: userId)",
         ),
         KnownFlag(
             key="auth.email.provider",

@@ -12,13 +12,13 @@ from spine.identity import STAND_IN, IdentityFacts, LookUp, MailHealth, Operatio
 from spine.ids import TenantId
 from spine.incident import Incident
 from spine.settings import Settings
-from store import people
 from store.engine import Database
 from store.mail_health import mail_health
 from tasks.identity.auth0 import Auth0
 from tasks.identity.keycloak import Keycloak
 from tasks.identity.okta import Okta
 from tasks.identity.provider import missing, opened, title
+from tasks.identity.spared import operators
 from tasks.identity.webhook import WebhookProvider
 from tasks.mitigations import actions
 
@@ -85,10 +85,9 @@ def _able(settings: Settings, tenant: TenantId) -> tuple[frozenset[str] | None, 
 def _operators(database: Database, settings: Settings) -> frozenset[str] | None:
     try:
         with database.system() as connection:
-            ours = [person.email for person in people.everybody(connection)]
+            return operators(connection, settings)
     except SQLAlchemyError:
         return None
-    return _lower([*settings.identity.operator_users, *ours])
 
 
 def _mail(database: Database, tenant: TenantId, now: datetime) -> MailHealth | None:

@@ -1,24 +1,20 @@
-"""The application as its own identity provider: signed requests, each with an id by which it is done once.
+"""The application as its own identity provider, by signed requests.
 
-CloudEvents 1.0 in JSON, signed by Standard Webhooks. A write is answered with any 2xx; what it did is asked afterwards.
-docs/identity-providers.md says what is asked and what is answered.
+A write is answered with any 2xx; what it did is asked afterwards. docs/identity-providers.md says what is asked, and
+what is answered.
 """
 
 import hashlib
-import json
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from standardwebhooks import Webhook as Signer
-
-from spine.errors import Refused, Transient
 from spine.identity import Operation
-from spine.ids import mint
 from spine.settings.identity import IdentityProviderSettings
-from tasks.identity.api import Answer, Api
+from tasks.identity.api import Api
 from tasks.identity.moment import moment
 from tasks.identity.port import Account, Grant
+from tasks.identity.signed import Signed
 
 
 class WebhookProvider:
@@ -28,11 +24,8 @@ class WebhookProvider:
 
     def __init__(self, settings: IdentityProviderSettings, api: Api, *, tenant: str, key: str) -> None:
         assert settings.secret is not None
-        self._settings, self._api, self._tenant, self._key = settings, api, tenant, key
-        try:
-            self._signer = Signer(settings.secret.get_secret_value())
-        except ValueError as error:
-            raise Refused("identity.secret", f"{api.credential}: the secret is whsec_ + base64") from error
+        self._settings, self._api, self._key = settings, api, key
+        self._application = Signed(api, settings.secret.get_secret_value(), tenant)
 
     @property
     def title(self) -> str:
@@ -129,31 +122,7 @@ class WebhookProvider:
         self._write(operation, {"user": account.name, **more}, subject)
 
     def _write(self, operation: str, data: dict[str, Any], subject: str) -> None:
-        self._post(operation, data, f"{self._key}:{operation}:{subject}", asks=False)
+        self._application.tell(f"identity.{operation}", data, f"{self._key}:{operation}:{subject}")
 
     def _ask(self, question: str, data: dict[str, Any]) -> dict[str, Any]:
-        said = self._post(f"ask.{question}", data, str(mint()), asks=True).json()
-        if not isinstance(said, dict):
-            raise Transient(f"{self.title} answers no JSON object to {question}; docs/identity-providers.md has them")
-        return said
-
-    def _post(self, operation: str, data: dict[str, Any], message: str, *, asks: bool) -> Answer:
-        now = self._api.clock.now()
-        body = json.dumps(
-            {
-                "specversion": "1.0",
-                "id": message,
-                "source": f"urn:opsspine:tenant:{self._tenant}",
-                "type": f"opsspine.identity.{operation}",
-                "time": now.isoformat(),
-                "datacontenttype": "application/json",
-                "data": {"tenant": self._tenant, **data},
-            }
-        )
-        headers = {
-            "content-type": "application/cloudevents+json",
-            "webhook-id": message,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(message, now, body),
-        }
-        return self._api.call("POST", "", to=operation, content=body, headers=headers, anonymous=asks)
+        return self._application.ask(f"identity.ask.{question}", data)

@@ -1,0 +1,89 @@
+"""Mitigations that end sessions: at the provider, and by the flag that access tokens are refused with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+
+from sqlalchemy import Connection
+
+from spine.action import ActionSpec
+from spine.identity import Operation
+from spine.lease import Lease
+from tasks.flag_mitigation import P
+from tasks.identity.hold import NotBefore, until
+from tasks.identity.mitigation import IdentityMitigation
+from tasks.identity.provider import opened
+from tasks.mitigation import Observation, Performed, World
+
+
+class _Held(Generic[P]):
+    """The part of a revocation that is a flag of ours."""
+
+    spec: ActionSpec[P]
+
+    def pre_image(self, connection: Connection, lease: Lease) -> dict[str, Any]:
+        """The flag as it was."""
+        return NotBefore(self.spec).pre_image(connection, lease)
+
+    def apply(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+        """Hold the flag, before the provider is called."""
+        NotBefore(self.spec).apply(connection, lease, actor=actor, now=now)
+
+    def read_back(self, connection: Connection, lease: Lease, *, now: datetime) -> Observation:
+        """The flag as an application reads it."""
+        return NotBefore(self.spec).read_back(connection, lease, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMitigation(_Held[P], IdentityMitigation[P]):
+    """Ends users' sessions, and holds the flag for them."""
+
+    def foresee(self, world: World, lease: Lease) -> dict[str, Any]:
+        """The users, and how long the flag is held."""
+        image = IdentityMitigation.foresee(self, world, lease)
+        return {**image, "hold_until": until(world, datetime.fromisoformat(image["since"]))}
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeMitigation(_Held[P]):
+    """Ends everybody's sessions: at the provider where it can end exactly those, and by the flag in any case."""
+
+    spec: ActionSpec[P]
+
+    def foresee(self, world: World, lease: Lease) -> dict[str, Any]:
+        """Whether the provider ends them, and how long the flag is held."""
+        since = world.clock.now()
+        scope = self.spec.parse(lease.params).model_dump()["scope"]
+        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
+            own = world.settings.identity.own(lease.tenant_id)
+            ends = Operation.END_ALL_SESSIONS in provider.can and (scope == "all" or own)
+            return {
+                "provider": provider.title, "since": since.isoformat(), "ends_all": ends,
+                "hold_until": until(world, since),
+            }  # fmt: skip
+
+    def perform(self, world: World, lease: Lease) -> Performed:
+        """End them, unless that is done."""
+        image = (lease.pre_image or {})["outside"]
+        if not image["ends_all"]:
+            return Performed()
+        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
+            if not provider.all_ended(datetime.fromisoformat(image["since"])):
+                provider.end_all_sessions(world.clock.now())
+            return Performed(receipt={"calls": provider.receipts()})
+
+    def observe(self, world: World, lease: Lease) -> Observation:
+        """The provider's not-before; where it ends nothing, the flag alone counts, and that is told."""
+        image = (lease.pre_image or {}).get("outside")
+        if image is None:
+            return Observation(in_force=False, detail={"outside": "nothing was begun"})
+        if not image["ends_all"]:
+            told = f"by the flag alone: sessions at {image['provider']} stay, the application refuses them"
+            return Observation(in_force=True, detail={"told": told})
+        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
+            ended = provider.all_ended(datetime.fromisoformat(image["since"]))
+        return Observation(in_force=ended, detail={"provider": image["provider"], "ended": ended})
+
+    def withdraw(self, world: World, lease: Lease) -> Observation:
+        """Nothing comes back."""
+        return Observation(in_force=False)
