@@ -191,7 +191,7 @@ def _confounders(case: Case, hostile: pd.DataFrame) -> tuple[Confounder, ...]:
     if known >= 0.25 and len(agents) and set(agents) <= theirs and agents.nunique() == 1:
         because = "all of it comes from one client that legitimate users have, too"
         found.append(Confounder(name="one client", weight=0.1, because=because))
-    if known >= 0.25 and case.state("release_split", "logins.release") is State.BAD:
+    if known >= 0.25 and case.state("release_split", "login.release") is State.BAD:
         because = "one release of the application fails far more than the others"
         found.append(Confounder(name="one release", weight=0.15, because=because))
     if case.state("oidc_discovery") is State.BAD:

@@ -103,7 +103,7 @@ def _risks(book: Runbook) -> list[tuple[str, ...]]:
 def _rollback(book: Runbook) -> str:
     return (
         f"In the first example it is rolled back when {rolls_back_when(book)}. "
-        "By hand: `opsspine leases revert LEASE`, or `opsspine incidents close INCIDENT` for everything it holds."
+        "By hand: `opsspine leases revert LEASE`, or `opsspine incidents resolve INCIDENT` for everything it holds."
     )
 
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from deployments.cli import app
 from runbooks import catalogue
 from spine.diagnostic import State
+from spine.errors import Refused
 from spine.event import Event
 from spine.finding import Finding
 from spine.ids import IncidentId, TenantId
@@ -78,6 +81,18 @@ def test_the_plan_carries_a_receipt_of_every_answer_and_says_what_stayed_unknown
     assert {"diagnostic/release_split", "diagnostic/oidc_discovery"} <= {ref.source for ref in made.evidence}
     assert any(gap.startswith("oidc_discovery, ") for gap in made.missing_evidence)
     assert unanswered(database, Settings(), asking, opened, NOW + timedelta(hours=1)) == ()  # the plan stands
+
+
+def test_a_person_asks_by_hand_and_nothing_is_kept(
+    database_url: str, database: Database, opened: IncidentId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    shown = CliRunner().invoke(app, ["diagnose", str(opened)[:8], "--only", "release_split"])
+    assert (shown.exit_code, "login.release" in shown.output) == (0, True)
+    refused = CliRunner().invoke(app, ["diagnose", str(opened)[:8], "--only", "weather"])
+    assert isinstance(refused.exception, Refused)
+    with database.system() as connection:
+        assert not any(r["source"].startswith("diagnostic:") for r in incidents.evidence_rows(connection, opened))
 
 
 def test_a_runbook_asks_only_diagnostics_that_there_are_and_that_serve_it() -> None:

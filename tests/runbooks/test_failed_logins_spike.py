@@ -132,11 +132,11 @@ def test_a_broken_identity_provider_speaks_against_an_attack() -> None:
 
 
 def test_a_release_an_attacker_may_have_made_up_is_no_excuse() -> None:
-    seen = replace(case(ATTACK, OFFICE), answers=_answers("release_split", "logins.release", State.BAD))
+    seen = replace(case(ATTACK, OFFICE), answers=_answers("release_split", "login.release", State.BAD))
     assert "one release" not in {c.name for c in diagnose(seen).confounders}
 
 
 def test_a_release_that_fails_for_known_people_is_one() -> None:
     broken = Crowd(addresses=30, users=400, tries=1, network="192.0.2", first_user=1000, fails=True)
-    seen = replace(case(ATTACK, broken), answers=_answers("release_split", "logins.release", State.BAD))
+    seen = replace(case(ATTACK, broken), answers=_answers("release_split", "login.release", State.BAD))
     assert "one release" in {c.name for c in diagnose(seen).confounders}
