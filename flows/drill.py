@@ -57,7 +57,7 @@ def _play(kind: IncidentKind, drill: Drill, *, seed: int, tenant: str, unattende
         patience += timedelta(minutes=current.decision.plan_minutes)
     run = DrillRun(
         id=str(run_id()), tenant_id=tenant_id(tenant), kind=kind, name=drill.name, negative=drill.negative, seed=seed,
-        unattended=unattended, who=who, flow_run_id=run_id(), started_at=now, gives_up_at=now + patience,
+        unattended=unattended, who=who, started_at=now, gives_up_at=now + patience,
     )  # fmt: skip
     stage = Stage(tenant=run.tenant_id, seed=seed, end=now)
     return Play(

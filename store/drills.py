@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from spine.audit import AuditAction
 from spine.drill_score import Assertion
 from spine.errors import Refused
 from spine.ids import IncidentId, TenantId
 from spine.incident import IncidentKind
+from store import audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class DrillRun:
     """One drill as it was, or is, played."""
 
     id: str
+    """Of its flow run; its events and its incident bear it as their `drill_id`."""
     tenant_id: TenantId
     kind: IncidentKind
     name: str
@@ -28,7 +30,6 @@ class DrillRun:
     unattended: bool
     """It decides by itself, by people who exist for it alone."""
     who: str
-    flow_run_id: UUID | None
     started_at: datetime
     gives_up_at: datetime
     incident_id: IncidentId | None = None
@@ -40,6 +41,11 @@ class DrillRun:
     assertions: tuple[Assertion, ...] = ()
 
 
+def key_name(drill_id: str) -> str:
+    """Under which name the key of a drill's evidence stands in the audit trail."""
+    return f"drill:{drill_id}"
+
+
 def begin(connection: Connection, run: DrillRun) -> None:
     """Register a drill: from now on its evidence is accepted.
 
@@ -48,9 +54,9 @@ def begin(connection: Connection, run: DrillRun) -> None:
     """
     done = connection.execute(
         text(
-            "insert into drills(id, tenant_id, kind, name, negative, seed, unattended, who, flow_run_id, started_at,"
-            " gives_up_at) values(:id, :tenant_id, :kind, :name, :negative, :seed, :unattended, :who, :flow_run_id,"
-            " :started_at, :gives_up_at) on conflict do nothing"
+            "insert into drills(id, tenant_id, kind, name, negative, seed, unattended, who, started_at, gives_up_at)"
+            " values(:id, :tenant_id, :kind, :name, :negative, :seed, :unattended, :who, :started_at, :gives_up_at)"
+            " on conflict do nothing"
         ),
         {**asdict(run), "kind": run.kind.value},
     )
@@ -66,29 +72,36 @@ def opened(connection: Connection, drill_id: str, incident: IncidentId) -> None:
 def finish(
     connection: Connection, drill_id: str, *, passed: bool, score: float, assertions: Sequence[Assertion], at: datetime
 ) -> bool:
-    """Write down what came of a drill; its evidence is refused from now on. False = it had ended before."""
-    done = connection.execute(
+    """Write down what came of a drill, with its audit entry; its evidence is refused from now on. False = it had ended
+    before."""
+    row = connection.execute(
         text(
             "update drills set finished_at = :at, passed = :passed, score = :score,"
-            " assertions = cast(:assertions as jsonb) where id = :id and finished_at is null"
+            " assertions = cast(:assertions as jsonb) where id = :id and finished_at is null returning *"
         ),
         {
             "at": at, "passed": passed, "score": score, "id": drill_id,
             "assertions": json.dumps([asdict(one) for one in assertions]),
         },
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return False
+    run = _run(row)
+    audit.append(
+        connection, run.tenant_id, AuditAction.RUNBOOK_RUN, actor=run.who, at=at, subject=f"drill:{run.id}",
+        incident_id=run.incident_id, outcome="passed" if passed else "failed",
+        detail={
+            "kind": run.kind.value, "drill": run.name, "negative": run.negative, "seed": run.seed,
+            "unattended": run.unattended, "score": round(score, 3),
+            "failed": [one.name for one in assertions if not one.passed],
+        },
     )  # fmt: skip
-    return done.rowcount == 1
+    return True
 
 
 def get(connection: Connection, drill_id: str) -> DrillRun | None:
     """The drill with this id."""
     found = _some(connection, "where id = :id", {"id": drill_id})
-    return found[0] if found else None
-
-
-def of_run(connection: Connection, flow_run: UUID) -> DrillRun | None:
-    """The drill that a flow run plays."""
-    found = _some(connection, "where flow_run_id = :run", {"run": flow_run})
     return found[0] if found else None
 
 

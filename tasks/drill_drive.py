@@ -38,7 +38,7 @@ async def drive(play: Play, edge: Edge, incident_id: IncidentId, until: datetime
             sent = moment
         if play.run.unattended:
             await asyncio.to_thread(
-                answer_pending, play.database, play.settings, play.run, play.drill, incident_id
+                answer_pending, play.database, play.settings, play.run, play.drill, incident_id, clock.now()
             )  # the waiting run is woken by `_rouse`
         await _rouse(play, incident, clock.now())
         await asyncio.sleep(_STEP_SECONDS)

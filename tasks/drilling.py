@@ -86,7 +86,7 @@ def registered(play: Play, now: datetime) -> Iterator[Edge]:
     Raises:
         Refused: it was played already.
     """
-    run, name = play.run, f"drill:{play.run.id}"
+    run, name = play.run, drills.key_name(play.run.id)
     with play.database.system() as connection:
         drills.begin(connection, run)
         _, secret = keys.add_key(connection, run.tenant_id, name, [_SCOPE], now=now, actor=run.who)

@@ -17,6 +17,7 @@ from spine.settings import Settings
 from store import approvals, heartbeats, incidents
 from store.engine import Database
 from store.retry import retrying
+from tasks.abandoned import end_abandoned
 from tasks.attention import Need, need
 from tasks.cancelling import cancelled_by_hand
 from tasks.checkpointing import checkpoint_when_due
@@ -72,6 +73,7 @@ async def reconcile_once(
     done.unratified = sum(t.error is None for t in taken)
     done.problems += [t.error for t in taken if t.error]
     done.crashed = await _tried(done, clear_stranded(database)) or 0
+    done.problems += await _tried(done, asyncio.to_thread(end_abandoned, database, settings, now)) or []
     await _tried(done, _wake_decided(database, done, now))
     with database.system() as connection:
         live = incidents.list_live(connection)

@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from spine import totp
-from spine.approval import Approval, Vote
-from spine.clock import SystemClock
+from spine.approval import Approval, ApprovalStatus, Vote
 from spine.drill import Drill
 from spine.errors import Broken
 from spine.ids import IncidentId
@@ -21,7 +20,7 @@ _ROLES = (Role.INCIDENT_COMMANDER, Role.SECURITY_ADMIN)
 
 
 def answer_pending(
-    database: Database, settings: Settings, run: DrillRun, drill: Drill, incident: IncidentId
+    database: Database, settings: Settings, run: DrillRun, drill: Drill, incident: IncidentId, now: datetime
 ) -> list[Approval]:
     """Decide every question of the drill's incident that has a run waiting, through the one `decide()`; returns them
     as they stand now."""
@@ -31,7 +30,7 @@ def answer_pending(
             for approval in approvals.pending(connection, run.tenant_id)
             if approval.incident_id == incident and approval.flow_run_id is not None
         ]
-    return [_answer(database, settings, run, approval, _vote(drill, approval, plan)) for approval, plan in waiting]
+    return [_answer(database, settings, run, approval, _vote(drill, approval, plan), now) for approval, plan in waiting]
 
 
 def _vote(drill: Drill, approval: Approval, plan: Decision | None) -> Vote:
@@ -39,11 +38,12 @@ def _vote(drill: Drill, approval: Approval, plan: Decision | None) -> Vote:
     return "approve" if asked.isdisjoint(drill.refuses) else "deny"
 
 
-def _answer(database: Database, settings: Settings, run: DrillRun, approval: Approval, vote: Vote) -> Approval:
+def _answer(
+    database: Database, settings: Settings, run: DrillRun, approval: Approval, vote: Vote, now: datetime
+) -> Approval:
     """As many people as the gate wants give their vote; each exists for the length of this call."""
     current = approval
     for number in range(approval.votes_needed if vote == "approve" else 1):
-        now = SystemClock().now()
         ref, secret = _somebody(database, settings, run, approval, number, now)
         outcome = decide(
             database, approval.id, person=ref, vote=vote, via="api", reason="the drill decides by itself",
@@ -52,7 +52,7 @@ def _answer(database: Database, settings: Settings, run: DrillRun, approval: App
         with database.system() as connection:
             people.disable(connection, ref.account, actor=run.who, now=now)
         current = outcome.approval or current
-        if not outcome.counted:
+        if not outcome.counted and current.status is ApprovalStatus.PENDING:
             raise Broken(f"A stand-in could not {vote} {approval.gate.label}: {outcome.message}")
     return current
 

@@ -7,12 +7,11 @@ from datetime import timedelta
 
 from blocks.orchestrator import start_run
 from runbooks.engine.name import deployment_of
-from spine.audit import AuditAction
 from spine.clock import SystemClock
 from spine.drill_score import Assertion, Seen, judge, score
 from spine.ids import IncidentId
 from spine.incident import Incident
-from store import audit, drills
+from store import drills
 from tasks.drill_drive import drive, end
 from tasks.drilling import Edge, Play, open_incident, registered, watch
 from tasks.observing import FlagBases, afterwards, flag_bases, observe
@@ -103,18 +102,8 @@ def _afterwards(play: Play, seen: Seen, incident: IncidentId, before: FlagBases)
 
 
 def _keep(play: Play, done: Rehearsed) -> None:
-    """The drill's row and its audit entry, in one transaction."""
-    run, now = play.run, SystemClock().now()
     with play.database.system() as connection:
         drills.finish(
-            connection, run.id, passed=done.passed, score=done.score, assertions=done.assertions, at=now
-        )  # fmt: skip
-        audit.append(
-            connection, run.tenant_id, AuditAction.RUNBOOK_RUN, actor=run.who, at=now, subject=f"drill:{run.id}",
-            incident_id=done.incident.id if done.incident else None, outcome="passed" if done.passed else "failed",
-            detail={
-                "kind": run.kind.value, "drill": run.name, "negative": run.negative, "seed": run.seed,
-                "unattended": run.unattended, "score": round(done.score, 3),
-                "failed": [one.name for one in done.assertions if not one.passed],
-            },
+            connection, play.run.id, passed=done.passed, score=done.score, assertions=done.assertions,
+            at=SystemClock().now(),
         )  # fmt: skip

@@ -42,7 +42,7 @@ def play(database: Database) -> Prepare:
     def prepare(kind: IncidentKind, drill: Drill) -> Play:
         run = DrillRun(
             id="d1", tenant_id=TENANT, kind=kind, name=drill.name, negative=drill.negative, seed=1, unattended=True,
-            who="test", flow_run_id=None, started_at=NOW, gives_up_at=NOW + timedelta(minutes=5),
+            who="test", started_at=NOW, gives_up_at=NOW + timedelta(minutes=5),
         )  # fmt: skip
         stage = Stage(tenant=TENANT, seed=1, end=NOW)
         with database.system() as connection:

@@ -1,14 +1,13 @@
 -- Drills that were, or are, played. Evidence marked as one's is accepted while it runs, and never after.
 create table drills(
-  id text primary key,           -- the drill_id of its events and its incident
+  id text primary key,           -- of its flow run; the drill_id of its events and its incident
   tenant_id text not null,
   kind text not null,            -- spine.incident.IncidentKind
   name text not null,            -- among the kind's drills (runbooks/drills)
   negative boolean not null,     -- nothing may open
   seed bigint not null,
   unattended boolean not null,   -- it decides by itself and asks nobody
-  who text not null,             -- "person:<email>", "operator:<account>" or "prefect"
-  flow_run_id uuid,
+  who text not null,             -- "cli:<account>" or "prefect"
   started_at timestamptz not null,
   gives_up_at timestamptz not null,  -- whatever still runs then has failed
   incident_id uuid references incidents(id),
