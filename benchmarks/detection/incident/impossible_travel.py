@@ -29,9 +29,8 @@ def _emit(world: World) -> Iterator[Batch]:
         home = tenant.at_home(np.array([user]))
         yield events("login_succeeded", start, tenant.number, user, home)
         yield events("session_created", start + 1, tenant.number, user, home)
-        at = np.sort(start + rng.uniform(*_GAP_SECONDS) + np.append(0, rng.uniform(0, _LASTS_SECONDS, n - 1))).astype(
-            np.int64
-        )
+        later = np.append(0, rng.uniform(0, _LASTS_SECONDS, n - 1))
+        at = np.sort(start + rng.uniform(*_GAP_SECONDS) + later).astype(np.int64)
         country = np.full(n, tenant.strange_country(rng, user))
         thief = replace(strangers(world, rng, "impossible_travel", 1, n), country=country)
         incident = world.open(_TYPE, "impossible_travel", tenant.number, at[0], at[-1] + 1, user=user)
