@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from spine.case import Case
+from spine.family import Fate
 from spine.plan import VerifyCriteria
 from spine.sample import success_rate
 from spine.settings.respond import VerifySettings
@@ -23,3 +24,19 @@ def recovery(case: Case, settings: VerifySettings) -> VerifyCriteria:
         min_legitimate=settings.min_legitimate,
         max_captcha_abandoned=settings.max_captcha_abandoned,
     )
+
+
+def eased(case: Case, settings: VerifySettings) -> VerifyCriteria:
+    """`recovery` of a fault that may be slow: unless that is usual, at most a quarter of what fails now may go on.
+
+    Where ten sign-ins fail in five minutes, the floor of an attack would call the fault itself a recovery.
+    """
+    usual = recovery(case, settings)
+    began = max(case.incident.first_event_at, case.window_start)
+    failed = int(((case.logins["fate"] == Fate.FAILED) & (case.logins["occurred_at"] >= began)).sum())
+    if not failed:
+        return usual
+    now = failed * (usual.window / max(case.now - began, usual.window))
+    hourly = settings.baseline_factor * (case.usual.failures_per_hour or 0.0)
+    least = max(hourly * (usual.window / timedelta(hours=1)), now / 4)
+    return usual.model_copy(update={"max_failures_per_window": round(min(usual.max_failures_per_window, least), 3)})
