@@ -1,6 +1,7 @@
 """What came of a drill, read from the ledger: the same rows that a real incident leaves."""
 
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -35,7 +36,7 @@ def observe(connection: Connection, play: Play, found: Replayed, incident_id: In
     held = leases.of_incident(connection, incident_id)
     seen = replace(
         seen, severity=incident.severity, calls=_calls(connection, play, incident_id, held),
-        ran=frozenset(lease.action_key for lease in held if lease.applied_at), flags=_flags(held),
+        ran=frozenset(lease.action_key for lease in held if lease.applied_at), flags=_flags(connection, play.run.tenant_id, held),
         verdict=_verdict(connection, incident_id),
     )  # fmt: skip
     return seen if plan is None else _planned(connection, seen, plan, held)
@@ -86,10 +87,13 @@ def _calls(connection: Connection, play: Play, incident: IncidentId, held: list[
     return (*found, *(f"{row['source']} asked" for row in asked[len(play.runbook.asks) :]))
 
 
-def _flags(held: list[Lease]) -> dict[str, str]:
-    """What the drill's own evaluation read of every flag that was held."""
+def _flags(connection: Connection, tenant: TenantId, held: list[Lease]) -> dict[str, Any]:
+    """The value of every flag that was held, as the drill's own evaluation read it; what it read, where that is none."""
     read = [lease.receipt["read_back"] for lease in held if lease.receipt and "flag" in lease.receipt["read_back"]]
-    return {str(one["flag"]): str(one["reads"]) for one in read}
+    known = flags.all_flags(connection, tenant)
+    return {
+        str(one["flag"]): known[one["flag"]].definition.variants.get(str(one["reads"]), one["reads"]) for one in read
+    }
 
 
 def _verdict(connection: Connection, incident: IncidentId) -> Outcome | None:

@@ -89,9 +89,9 @@ DRILLS = (
                 "ip.throttle": Gate.APPROVE,
             },
             flags={
-                "auth.rateLimit.strict": "on",
-                "auth.captcha.required": "on",
-                "auth.ipThrottle.enabled": "on",
+                "auth.rateLimit.strict": True,
+                "auth.captcha.required": True,
+                "auth.ipThrottle.enabled": True,
             },
             spared=frozenset({OFFICE, SERVICE, "192.0.2.1"}),
         ),

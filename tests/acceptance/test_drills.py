@@ -1,0 +1,68 @@
+"""Every declared drill of every runbook, by the command, through a running spine: real processes, real ingest."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from runbooks.drills import drills
+from spine.incident import IncidentStatus
+from store import drills as stored
+from store import incidents, keys
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+ALL = [(kind.value.lower(), drill) for kind, declared in drills().items() for drill in declared]
+
+
+def command(stack: Any, *words: str) -> subprocess.CompletedProcess[str]:
+    """`opsspine drill …` as an operator of this machine types it."""
+    call = "from deployments.cli import app; app()"
+    environment = {**os.environ, **stack.environment}
+    return subprocess.run(
+        [sys.executable, "-c", call, "drill", *words], env=environment, capture_output=True, text=True, check=False,
+        timeout=400,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "drill"), ALL, ids=[f"{kind}-{drill.name}" for kind, drill in ALL])
+def test_a_drill_passes(stack: Any, tenant: Any, kind: str, drill: Any) -> None:
+    before = tenant.flags()
+    done = command(stack, kind, "--name", drill.name, "--unattended", "--tenant", tenant.id)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed, score 100%" in done.stdout
+    assert tenant.flags() == before
+    with stack.database.system() as connection:
+        (entry,) = tenant.audited("runbook.run")
+        run = stored.get(connection, entry["subject"].removeprefix("drill:"))
+        live = [one for one in incidents.list_live(connection) if one.tenant_id == tenant.id]
+        assert live == [], "nothing of a drill stays open"
+        assert not any(key.name.startswith("drill:") for key, _ in keys.list_keys(connection))
+    assert entry["outcome"] == "passed"
+    assert run is not None
+    assert (run.passed, run.negative, run.unattended) == (True, drill.negative, True)
+    assert tenant.count("outbox") == 0, "a drill that decides by itself tells nobody"
+    if not drill.negative:
+        incident = tenant.incident()
+        assert (incident.synthetic, incident.drill_id, incident.status) == (True, run.id, IncidentStatus.RESOLVED)
+        assert all(lease.shadow for lease in tenant.leases())
+        stack.until(lambda: stack.run(incident.flow_run_id)["state"]["type"] == "COMPLETED", "its run has ended")
+    artifacts = stack.prefect("/artifacts/filter", artifacts={"key": {"like_": f"drill-{run.id[:8]}"}})
+    assert "Score 100%" in artifacts[0]["data"]
+
+
+def test_the_list_tells_when_each_was_rehearsed(stack: Any) -> None:
+    """Runs after the drills of this module; a runbook without a passed drill says never."""
+    told = command(stack, "--list")
+    assert told.returncode == 0, told.stderr
+    for kind, drill in ALL:
+        assert kind in told.stdout
+        assert drill.name in told.stdout
+
+
+def test_what_is_not_declared_is_refused_and_exits_with_1(stack: Any, tenant: Any) -> None:
+    done = command(stack, "failed_logins_spike", "--name", "no_such_drill", "--tenant", tenant.id)
+    assert done.returncode == 1
+    assert "has no drill 'no_such_drill'; it has stuffing" in " ".join(done.stderr.split())
+    assert tenant.count("drills") == 0
