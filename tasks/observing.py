@@ -35,10 +35,13 @@ def observe(connection: Connection, play: Play, found: Replayed, incident_id: In
     incident, plan = incidents.get(connection, incident_id), briefing.latest_decision(connection, incident_id)
     held = leases.of_incident(connection, incident_id)
     seen = replace(
-        seen, severity=incident.severity, calls=_calls(connection, play, incident_id, held),
-        ran=frozenset(lease.action_key for lease in held if lease.applied_at), flags=_flags(connection, play.run.tenant_id, held),
+        seen,
+        severity=incident.severity,
+        calls=_calls(connection, play, incident_id, held),
+        ran=frozenset(lease.action_key for lease in held if lease.applied_at),
+        flags=_flags(connection, play.run.tenant_id, held),
         verdict=_verdict(connection, incident_id),
-    )  # fmt: skip
+    )
     return seen if plan is None else _planned(connection, seen, plan, held)
 
 
@@ -88,7 +91,7 @@ def _calls(connection: Connection, play: Play, incident: IncidentId, held: list[
 
 
 def _flags(connection: Connection, tenant: TenantId, held: list[Lease]) -> dict[str, Any]:
-    """The value of every flag that was held, as the drill's own evaluation read it; what it read, where that is none."""
+    """The value of every flag that was held, as the drill's own evaluation read it."""
     read = [lease.receipt["read_back"] for lease in held if lease.receipt and "flag" in lease.receipt["read_back"]]
     known = flags.all_flags(connection, tenant)
     return {
