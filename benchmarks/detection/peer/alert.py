@@ -41,6 +41,16 @@ def text(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
+def failures_by_address(events: pd.DataFrame, least: int) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Tenant, address and failed logins in order, of the addresses that have at least so many."""
+    failed = events[(events["type"] == "login_failed") & events["ip"].notna()].sort_values("occurred_at", kind="stable")
+    keys = ["tenant_id", "ip"]
+    many = failed[failed.groupby(keys, observed=True)["type"].transform("size") >= least]
+    for key, rows in many.groupby(keys, observed=True, sort=False):
+        tenant, address = map(str, key)
+        yield tenant, address, rows
+
+
 def lines(alerts: Iterable[Alert], quiet: timedelta = QUIET) -> list[dict[str, Any]]:
     """Lines of incidents.jsonl: one per type, tenant and user, open until nothing came for `quiet`."""
     live: dict[tuple[str, str, str | None], tuple[pd.Timestamp, dict[str, Any]]] = {}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.detection.geography import CODES, distance_km
-from benchmarks.detection.peer.alert import Alert, records, text
+from benchmarks.detection.peer.alert import Alert, failures_by_address, records, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,8 @@ def alerts(events: pd.DataFrame) -> list[Alert]:
 
 
 def _brute_force(events: pd.DataFrame) -> Iterator[Alert]:
-    failed = events[(events["type"] == "login_failed") & events["ip"].notna()]
-    least = min(bucket.capacity for bucket in BUCKETS)
-    for key, rows in failed.groupby(["tenant_id", "ip"], observed=True, sort=False):
-        if len(rows) <= least:
-            continue
-        tenant, address = map(str, key)
+    least = min(bucket.capacity for bucket in BUCKETS) + 1
+    for tenant, address, rows in failures_by_address(events, least):
         times, users = list(rows["occurred_at"]), [text(user) for user in rows["user_id"]]
         for bucket in BUCKETS:
             for at in bucket.overflows(times, users):

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from benchmarks.detection.peer.alert import Alert
+from benchmarks.detection.peer.alert import Alert, failures_by_address
 
 MAX_RETRY = 5
 FIND_TIME = timedelta(minutes=10)
@@ -21,13 +21,11 @@ BAN_TIME = timedelta(minutes=10)
 
 def alerts(events: pd.DataFrame) -> list[Alert]:
     """Every ban."""
-    failed = events[(events["type"] == "login_failed") & events["ip"].notna()].sort_values("occurred_at", kind="stable")
-    found: list[Alert] = []
-    for key, times in failed.groupby(["tenant_id", "ip"], observed=True, sort=False)["occurred_at"]:
-        if len(times) >= MAX_RETRY:
-            tenant, address = map(str, key)
-            found += [Alert(at, "FAILED_LOGINS_SPIKE", tenant, "sshd", (address,)) for at in _bans(list(times))]
-    return found
+    return [
+        Alert(at, "FAILED_LOGINS_SPIKE", tenant, "sshd", (address,))
+        for tenant, address, rows in failures_by_address(events, MAX_RETRY)
+        for at in _bans(list(rows["occurred_at"]))
+    ]
 
 
 def _bans(times: list[pd.Timestamp]) -> list[pd.Timestamp]:
