@@ -78,7 +78,9 @@ def ways_in(connection: Connection, reach: Reach, now: datetime, users: Collecti
 
 
 def usual(connection: Connection, reach: Reach, now: datetime, family: Family = FAMILIES[LOGINS]) -> Usual:
-    """What this hour of the week is like without an attack, from the seasonal profile."""
+    """What this hour of the week is like without an attack, from the seasonal profile; of a drill nothing is known."""
+    if reach.drill is not None:
+        return Usual()
     medians = {
         row.type: float(row.median)
         for row in connection.execute(
