@@ -16,9 +16,11 @@ from spine.token import HARMLESS, Flaw, Refusal, flaw_of, refusal_of
 
 ACCEPTED, REFUSED = EventType.JWT_ACCEPTED.value, EventType.JWT_VALIDATION_ERROR.value
 FEW_PEOPLE, MANY_PEOPLE = 3, 10
-"""A key that fewer people than the first bear is made up; one that as many as the second bear is an issuer's. Source:
-RUNBOOKS 2.4, Fire and Not."""
-ACCEPTED_BY = "jwt_unsound_accepted"
+"""A key that as many people as the second bear is an issuer's. Source: RUNBOOKS 2.4, Fire."""
+MADE_UP_KEYS = 5
+"""So many keys, each of fewer people than the first of the above, are made up. Source: RUNBOOKS 2.4, Not (random kids);
+the number is judgement (store/sql/tick_token_facts.sql)."""
+ACCEPTED_BY = "unsound_token_accepted"
 """The detector that fires on one accepted token that should have been refused."""
 _ASKED = "jwks_comparison"
 
@@ -182,12 +184,11 @@ class Tokens:
             (Key.UNCACHED, self._rotated()), (Key.DROPPED, set(self.former)),
         )  # fmt: skip
         counts = rows["kid"].dropna().astype(str).value_counts()
-        found = {}
-        for kid in sorted(counts.index, key=lambda one: (-counts[one], one)):
-            known = next((key for key, kids in explained if kid in kids), None)
-            few = people(rows[rows["kid"] == kid]) < FEW_PEOPLE
-            found[kid] = known or (Key.MADE_UP if few else Key.UNEXPLAINED)
-        return found
+        ordered = sorted(counts.index, key=lambda one: (-counts[one], one))
+        known = {kid: next((key for key, kids in explained if kid in kids), None) for kid in ordered}
+        few = {kid for kid in ordered if known[kid] is None and people(rows[rows["kid"] == kid]) < FEW_PEOPLE}
+        made_up = few if len(few) >= MADE_UP_KEYS else set()
+        return {kid: known[kid] or (Key.MADE_UP if kid in made_up else Key.UNEXPLAINED) for kid in ordered}
 
     def _rotated(self) -> set[str]:
         """Keys that the issuer said it signs with now."""

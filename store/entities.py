@@ -29,6 +29,7 @@ def read_entities(connection: Connection, now: datetime) -> EntityFrames:
     """The frames of single users and rare events at `now`, as the system role."""
     with cursor_of(connection) as cursor:
         rows = {name: _rows(cursor, name, now) for name in ("places", "sessions", "admins", "crossings", "facts")}
+        rows["facts"] += _rows(cursor, "token_facts", now)
         who = sorted({(row[0], row[1]) for row in rows["admins"]})
         keys = {"tenants": [tenant for tenant, _ in who], "users": [user for _, user in who]}
         rows["habits"] = cursor.execute(_HABITS, keys).fetchall() if who else []

@@ -60,7 +60,16 @@ def _facts(events: pd.DataFrame) -> pd.Series:
     if {"attributes", "session_id"}.isdisjoint(events.columns):
         return pd.Series(dtype=events["occurred_at"].dtype)
     factors = events.loc[events["type"].isin(_FACTORS), "occurred_at"]
-    return pd.concat([events.loc[events["type"].isin(_TELLING), "occurred_at"], factors + _PATIENCE])
+    return pd.concat([events.loc[events["type"].isin(_TELLING), "occurred_at"], factors + _PATIENCE, _tokens(events)])
+
+
+def _tokens(events: pd.DataFrame) -> pd.Series:
+    """Accepted tokens of which something is told to be false, or that name no algorithm."""
+    if "attributes" not in events:
+        return pd.Series(dtype=events["occurred_at"].dtype)
+    rows = events[events["type"] == "jwt_accepted"]
+    odd = rows["attributes"].astype(str).str.contains("false|none", case=False, regex=True)
+    return rows.loc[odd.to_numpy(bool), "occurred_at"]
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:

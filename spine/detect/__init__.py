@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from spine.detect import kinds, severity
 from spine.detect.detector import Detector
+from spine.detect.fault.ladder import graver
 from spine.detect.frames import Frames
 from spine.detect.scene import scenes
 from spine.finding import Finding
@@ -31,5 +32,5 @@ def detect(frames: Frames, settings: DetectSettings) -> list[Finding]:
     found: list[Finding] = []
     for scene in scenes(frames, settings):
         seen = [finding for detector in detectors() for finding in detector.find(scene)]
-        found.extend(severity.grade(seen, scene))
+        found.extend(graver(severity.grade(seen, scene), scene))
     return found

@@ -34,6 +34,7 @@ CLASSES = {
     "admin_change_on_new_device": "takeover",
     "admin_new_identity_provider": "takeover",
     "admins_replaced": "takeover",
+    "unsound_token_accepted": "accepted_bad_token",
 }
 """Class of attack by detector; the others are told by their numbers."""
 
@@ -50,7 +51,11 @@ def title(kind: IncidentKind, subject: str, summary: dict[str, Any]) -> str:
     return told if where in (TENANT, EVERYWHERE) else f"{told} of {where}"
 
 
-FACTS = {"confirmed_cross_tenant_access": "confirmed_leak", "break_glass_login": "break_glass_login"}
+FACTS = {
+    "confirmed_cross_tenant_access": "confirmed_leak",
+    "break_glass_login": "break_glass_login",
+    "unsound_token_accepted": "accepted_bad_token",
+}
 """What a detector knows for sure when it fires, as spine/suppression.py calls it."""
 
 
@@ -62,7 +67,8 @@ def hashed(tenant: TenantId, user: str) -> str:
 def attack_class(finding: Finding) -> str | None:
     """What kind of attack a finding speaks of; None when it cannot tell."""
     if finding.kind in _FAULTS:
-        return "all_tenants" if is_everybody(finding.subject) else "one_tenant"
+        reach = "all_tenants" if is_everybody(finding.subject) else "one_tenant"
+        return CLASSES.get(finding.detector, reach)
     if finding.detector == "address_bucket":
         return "stuffing" if finding.observed["users"] > 1 else "brute_force"
     if finding.detector == "unknown_address_users":

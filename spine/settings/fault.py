@@ -62,6 +62,12 @@ class CallbackSettings(FaultSettings):
     everywhere_touched: Share = 0.8
     """Whoever has people of that provider is touched."""
     own_floor_tries: Positive = 2
+    high_share: Share = 0.25
+    """A provider with so large a share of the tenant's sign-ins is high. Source: RUNBOOKS 2.3."""
+    critical_ratio: Share = 0.9
+    """So many of all callbacks failing, whatever the provider, is all external login. Judgement."""
+    critical_min_tries: Count = 40
+    """With fewer callbacks that cannot be told. Judgement."""
 
 
 class TokenSettings(BaseModel):
@@ -92,4 +98,8 @@ class TokenSettings(BaseModel):
     """While the other tenants' refusals rise by this much, a tenant's own are no news of its own."""
     high_fold: Positive = 30
     """Without accepted tokens to compare with, this many times the usual counts as a fifth of all. Judgement."""
+    high_ratio: Share = 0.2
+    """Refused share of one tenant's tokens from which on it is high. Source: RUNBOOKS 2.4."""
+    critical_ratio: Share = 0.5
+    """The same for critical."""
     cold_factor: Positive = 4

@@ -81,7 +81,8 @@ class EntityFrames:
         from ten on); of administrators second_factor_failed (right password, no second factor from there within 5
         minutes), pushes_denied (within 10 minutes), changed_on_new_device (changes within 30 minutes after a login
         with a device the sender never saw), idp_created, admins_replaced (administrators deleted within 10 minutes of
-        an invitation).
+        an invitation); of tokens, user_id None, unsound_token_accepted (users of them; spine/token.py) and
+        tokens_refused_rightly (those of made-up keys; n counts expired, forged and revoked ones, too).
     """
 
     places: pd.DataFrame = field(default_factory=partial(_empty, "places"))

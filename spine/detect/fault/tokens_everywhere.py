@@ -7,6 +7,7 @@ from spine.detect.fault.cell import WINDOWS, Cells
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.example import Faults, faults
 from spine.detect.fault.family import TOKENS
+from spine.detect.fault.refusal import faulty
 from spine.detect.fault.tokens import expected, without_largest
 from spine.detect.scene import Scene
 from spine.detect.subject import of_everybody
@@ -23,7 +24,7 @@ def find(scene: Scene) -> list[Finding]:
     """A bump of all tenants, the largest left out in the same window, higher than any deploy's and longer than a
     planned overlap of keys. Source: DETECTION, fold of eight; RUNBOOKS 2.4."""
     limit = scene.settings.tokens
-    seen = scene.faults(TOKENS)
+    seen = faulty(scene)
     if int((seen.failures["60m"] > 0).sum()) < limit.everywhere_min_tenants or not _lasting(seen, limit):
         return []
     found = (_seen(seen, window, limit) for window in WINDOWS)

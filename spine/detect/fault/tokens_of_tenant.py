@@ -7,6 +7,7 @@ from spine.detect.fault.cell import WINDOWS, Cells, Floats
 from spine.detect.fault.evidence import Seen
 from spine.detect.fault.example import Faults, faults
 from spine.detect.fault.family import TOKENS
+from spine.detect.fault.refusal import faulty
 from spine.detect.fault.tokens import expected
 from spine.detect.scene import Scene
 from spine.detect.subject import of_everybody, of_tenant
@@ -24,7 +25,7 @@ def find(scene: Scene) -> list[Finding]:
     Source: DETECTION; deploys give bumps of two to six times, of all tenants at once.
     """
     limit = scene.settings.tokens
-    seen = scene.faults(TOKENS)
+    seen = faulty(scene)
     found: dict[int, Seen] = {}
     for window in reversed(WINDOWS):
         bound = np.fmax(limit.tenant_fold * expected(seen, window, limit), limit.floor_mean * WINDOWS[window] / 60)
