@@ -9,6 +9,7 @@ from uuid import UUID
 import pandas as pd
 
 from spine.action import SiteFacts
+from spine.attribute import LOGINS
 from spine.clock import aware
 from spine.decision.blast import Pair, attempts, label, newcomers, others
 from spine.diagnostic import Answer, State
@@ -43,7 +44,7 @@ class Case:
     logins: pd.DataFrame
     """The attempts of the kind's family (logins, resets …) since `window_start`, labelled (spine/decision/blast.py)."""
     suspects: frozenset[str]
-    """Addresses the findings name, without those of people who only mistyped."""
+    """Addresses the findings name; of logins without those of people who only mistyped."""
     readable: bool
     """False when the events, or who was known before, could not be read: nothing may be estimated."""
     watermark: datetime | None
@@ -97,7 +98,9 @@ class Case:
         ordered = tuple(sorted(findings, key=lambda f: (f.window_end, f.detector, f.subject, str(f.id))))
         family = family_of(incident.kind)
         frame = attempts(logins if readable else None, since=start, until=now, family=family)
-        suspects = {a for f in ordered for a in f.addresses} - newcomers(frame)
+        suspects = {a for f in ordered for a in f.addresses}
+        if family is family_of(LOGINS):
+            suspects -= newcomers(frame)
         labelled = label(
             frame,
             attack_start=incident.first_event_at,

@@ -36,6 +36,7 @@ class Rows:
     ip: str | None = "192.0.2.1"
     provider: str | None = None
     resource_tenant_id: str | None = None
+    session_id: str | None = None
     user_agent: str | None = None
     country: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Rows:
                 "user_agent": self.user_agent,
                 "provider": self.provider,
                 "resource_tenant_id": self.resource_tenant_id,
+                "session_id": self.session_id,
                 "kid": self.attributes.get("kid"),
                 "service": self.attributes.get("service"),
                 "attributes": dict(self.attributes),

@@ -145,11 +145,19 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
         ),
         SESSIONS: Family(
             noun="session uses", hostile=True, failures=(T.SESSION_REJECTED, T.SESSION_REFRESH_FAILED),
-            along=(T.SESSION_CREATED, T.SESSION_ENDED, T.SESSION_REVOKED),
+            along=(
+                T.SESSION_CREATED, T.SESSION_ENDED, T.SESSION_REVOKED, T.LOGIN_SUCCEEDED, T.ADMIN_ACTION,
+                T.MFA_ENROLLED, T.MFA_REMOVED, T.MFA_SUCCEEDED, T.LOGIN_FAILED,
+            ),
+            plain=(T.LOGIN_FAILED,),
         ),
         ADMIN: Family(
             noun="admin logins and changes", hostile=True, failures=(T.ADMIN_LOGIN_FAILED,),
-            stopped=(T.ADMIN_ACTION_DENIED,), along=(T.MFA_FAILED, T.MFA_DENIED, T.MFA_SUCCEEDED),
+            stopped=(T.ADMIN_ACTION_DENIED,), plain=(T.SESSION_USED, T.SESSION_REFRESHED),
+            along=(
+                T.MFA_FAILED, T.MFA_DENIED, T.MFA_SUCCEEDED, T.MFA_ENROLLED, T.MFA_REMOVED, T.SESSION_CREATED,
+                T.SESSION_USED, T.SESSION_REFRESHED,
+            ),
         ),
         VERIFICATION: Family(
             noun="verifications",

@@ -209,6 +209,24 @@ class ShareLimit(Frozen):
     """So many of the whole are needed to say anything."""
 
 
+class Lingering(Frozen):
+    """What would show that whoever was cut off is still there (spine/lingering.py)."""
+
+    users: tuple[str, ...] = ()
+    """Only their events count; () = anybody's, at the addresses."""
+    sessions: tuple[str, ...] = ()
+    """Ids of the sessions that must be dead."""
+    addresses: tuple[str, ...] = ()
+    """Where they were used by the wrong one; with neither known, every use of the users' sessions counts until they
+    begin new ones."""
+    types: tuple[str, ...]
+    """Events that show it."""
+    factors: tuple[str, ...] = ()
+    """Factors by which a user shows, from an address, that what follows there is theirs; () = any further factor."""
+    grace: timedelta = timedelta(0)
+    """How long after the effect it may go on."""
+
+
 class VerifyCriteria(Frozen):
     """What verification will hold the world against; frozen with the plan."""
 
@@ -229,6 +247,9 @@ class VerifyCriteria(Frozen):
     """Share of known people asked for a captcha who may give up (0..1); None = the plan asks nobody."""
     shares: tuple[ShareLimit, ...] = Field(default=(), exclude_if=lambda limits: not limits)
     """What else must be so, beside few failures."""
+    lingering: Lingering | None = Field(default=None, exclude_if=lambda said: said is None)
+    """What is counted instead of failures, where the incident is about single users: so few that no `min_legitimate`
+    is waited for. Harm that is seen counts as ever. None = failures count."""
 
 
 class Decision(Frozen):

@@ -11,7 +11,8 @@ from spine.case import Case
 from spine.decision.blast import attempts, overrun
 from spine.event_type import EventType
 from spine.family import FAMILIES, Family, Fate
-from spine.plan import ShareLimit
+from spine.lingering import left, refused
+from spine.plan import Lingering, ShareLimit
 from spine.share import counted
 from spine.verdict import Sample
 
@@ -32,6 +33,7 @@ def samples(
     suspects: Collection[str] = (),
     family: Family = FAMILIES[LOGINS],
     shares: Sequence[ShareLimit] = (),
+    lingering: Lingering | None = None,
 ) -> list[Sample]:
     """One sample per whole window since `applied_at`.
 
@@ -44,12 +46,16 @@ def samples(
         suspects: addresses of the evidence. What fails for most users of one of them is no person, known or not.
         family: which events are attempts. Where addresses do not tell who does it, known users count anywhere.
         shares: what is counted beside failures.
+        lingering: what is counted in place of failures.
     """
     frame = attempts(logins, since=applied_at, until=now, family=family)
     homes = set(known_addresses) - overrun(frame, suspects, known_users)
     steady = frame["user_id"].isin(set(known_users)) & (frame["ip"].isin(homes) | (not family.hostile))
+    if lingering is not None:
+        steady &= ~frame["user_id"].isin(lingering.users)  # they are signed out on purpose
     people = logins["user_id"].isin(set(known_users)) & logins["ip"].isin(homes)
     gave_up = _captchas(logins[people], now)
+    stays = None if lingering is None else (left(logins, lingering, applied_at), refused(logins, lingering))
     reach = applied_at if watermark is None else watermark + window
     found, start = [], applied_at
     while start + window <= now:
@@ -58,7 +64,7 @@ def samples(
         asked = gave_up[(gave_up["asked_at"] >= start) & (gave_up["asked_at"] < end)]
         found.append(
             replace(
-                _sample(frame[inside], steady[inside], start, end, complete=end <= reach),
+                _counted(_sample(frame[inside], steady[inside], start, end, complete=end <= reach), stays),
                 asked=len(asked), gave_up=int(asked["gave_up"].sum()),
                 shares=counted(logins[(logins["occurred_at"] >= start) & (logins["occurred_at"] < end)], shares)
                 if shares else (),
@@ -66,6 +72,16 @@ def samples(
         )  # fmt: skip
         start = end
     return found
+
+
+def _counted(sample: Sample, stays: tuple[pd.DataFrame, pd.DataFrame] | None) -> Sample:
+    """The sample with what stays, and what is tried in vain, in place of failures and what was stopped."""
+    if stays is None:
+        return sample
+    failures, stopped = (
+        int(((rows["occurred_at"] >= sample.start) & (rows["occurred_at"] < sample.end)).sum()) for rows in stays
+    )
+    return replace(sample, failures=failures, stopped=stopped)
 
 
 def _captchas(steady: pd.DataFrame, now: datetime) -> pd.DataFrame:

@@ -101,6 +101,8 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
     """
     ordered = sorted(samples, key=lambda s: s.start)
     complete = [s for s in ordered if s.complete]
+    if criteria.lingering is not None and complete:
+        ordered = complete  # a tenant that sleeps is waited for: what is complete is judged
     numbers = _numbers(criteria, complete)
     settled = [s for s in complete if s.start >= applied_at + criteria.deadline]
     harm = _harm(criteria, complete) or exceeded(criteria.shares, totals((s.shares for s in settled), criteria.shares))
@@ -118,9 +120,11 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
         )
     if not calm or calm[0].start > last_chance:
         return _restless(criteria, complete, now >= last_chance, numbers)
-    if calm[-1].end - calm[0].start < criteria.hold:
+    held_from = calm[0].start if criteria.lingering is None else last_chance
+    if calm[-1].end - held_from < criteria.hold:
         because = f"failures are under the limit since {calm[0].start:%H:%M:%S}Z, not yet for {span(criteria.hold)}"
-        return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=True, numbers=numbers)
+        slept = criteria.lingering is not None and now >= last_chance + 2 * criteria.hold + criteria.window
+        return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, pending=not slept, numbers=numbers)
     return _short(criteria, calm, not verdict_due, numbers) or _settled(criteria, calm, not verdict_due, numbers)
 
 
@@ -140,6 +144,8 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
     stopped = sum(s.stopped for s in calm)
     cause = Cause.STOPPED if stopped else Cause.ENDED
     attempts = int(numbers["legitimate_attempts"])
+    if criteria.lingering is not None:
+        return _gone(criteria, calm, stopped, numbers)
     if attempts < criteria.min_legitimate:
         enough = f"too few ({criteria.min_legitimate} are needed) to rule harm out"
         because = f"failures fell, but {attempts} legitimate attempts are {enough}"
@@ -157,10 +163,19 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
     return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)
 
 
+def _gone(criteria: VerifyCriteria, calm: Sequence[Sample], stopped: int, numbers: dict[str, float]) -> Verdict:
+    """Nothing of the cut-off sessions any more. Of so few users no number of legitimate attempts is waited for."""
+    why = f"{stopped} uses were refused" if stopped else "nobody tried to use them"
+    because = f"nothing of the old sessions worked for {span(calm[-1].end - calm[0].start)}; {why}"
+    cause = Cause.STOPPED if stopped else Cause.ENDED
+    return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)
+
+
 def _restless(criteria: VerifyCriteria, complete: Sequence[Sample], late: bool, numbers: dict[str, float]) -> Verdict:
     last = complete[-1]
+    what = "failures" if criteria.lingering is None else "uses of the old sessions, or from where they were used,"
     because = (
-        f"{last.failures} failures in the window that ended {last.end:%H:%M:%S}Z, "
+        f"{last.failures} {what} in the window that ended {last.end:%H:%M:%S}Z, "
         f"the limit is {criteria.max_failures_per_window:.0f}"
     )
     if late:

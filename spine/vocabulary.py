@@ -64,7 +64,8 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
             "a user is logged in", (LOGINS, OAUTH, SESSIONS, ADMIN), (*_LOGIN, "leaked"), T.LOGIN_FAILED
         ),
         T.LOGIN_FAILED: Entry(
-            "an attempt to log in was refused", (LOGINS, ADMIN), (*_MFA, "invalid_user", "leaked"), T.LOGIN_SUCCEEDED
+            "an attempt to log in was refused", (LOGINS, SESSIONS, ADMIN),
+            (*_MFA, "invalid_user", "leaked"), T.LOGIN_SUCCEEDED,
         ),
         T.LOGIN_THROTTLED: Entry(
             "an attempt was slowed down or put off", (LOGINS,), (*_LOGIN, "limited_by"), T.LOGIN_SUCCEEDED
@@ -79,11 +80,11 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
         T.CAPTCHA_PASSED: Entry("the challenge was solved", (LOGINS, VERIFICATION), _LOGIN, T.CAPTCHA_FAILED),
         T.CAPTCHA_FAILED: Entry("the challenge was not solved", (LOGINS, VERIFICATION), _LOGIN, T.CAPTCHA_PASSED),
         T.MFA_CHALLENGED: Entry("a further factor was asked for", (LOGINS, ADMIN), _MFA),
-        T.MFA_SUCCEEDED: Entry("a further factor was shown", (LOGINS, ADMIN), _MFA, T.MFA_FAILED),
+        T.MFA_SUCCEEDED: Entry("a further factor was shown", (LOGINS, SESSIONS, ADMIN), _MFA, T.MFA_FAILED),
         T.MFA_FAILED: Entry("a further factor was wrong or did not come", (LOGINS, ADMIN), _MFA, T.MFA_SUCCEEDED),
         T.MFA_DENIED: Entry("the user said no to a push", (LOGINS, ADMIN), _MFA, T.MFA_SUCCEEDED),
-        T.MFA_ENROLLED: Entry("a factor was added", (ADMIN,), (*_LOGIN, "target_user_id"), T.MFA_REMOVED),
-        T.MFA_REMOVED: Entry("a factor was taken away", (ADMIN,), (*_LOGIN, "target_user_id"), T.MFA_ENROLLED),
+        T.MFA_ENROLLED: Entry("a factor was added", (SESSIONS, ADMIN), (*_LOGIN, "target_user_id"), T.MFA_REMOVED),
+        T.MFA_REMOVED: Entry("a factor was taken away", (SESSIONS, ADMIN), (*_LOGIN, "target_user_id"), T.MFA_ENROLLED),
         T.SIGNUP_SUCCEEDED: Entry(
             "an account was made", (VERIFICATION,), (*_LOGIN, "recipient_domain", "disposable_domain", "cohort"),
             T.SIGNUP_FAILED,
@@ -134,12 +135,12 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
         ),
         T.TENANT_PROBE_PASSED: Entry("an isolation probe was kept out", (LEAK,), _TENANT, T.TENANT_PROBE_FAILED),
         T.TENANT_PROBE_FAILED: Entry("an isolation probe got through", (LEAK,), _TENANT, T.TENANT_PROBE_PASSED),
-        T.SESSION_CREATED: Entry("a session began", (SESSIONS,), _SESSION),
-        T.SESSION_USED: Entry("a session was used", (SESSIONS,), _SESSION, T.SESSION_REJECTED),
+        T.SESSION_CREATED: Entry("a session began", (SESSIONS, ADMIN), _SESSION),
+        T.SESSION_USED: Entry("a session was used", (SESSIONS, ADMIN), _SESSION, T.SESSION_REJECTED),
         T.SESSION_REJECTED: Entry(
             "a session id was refused", (SESSIONS,), (*_SESSION, "reject_reason"), T.SESSION_USED
         ),
-        T.SESSION_REFRESHED: Entry("a session was refreshed", (SESSIONS,), _REFRESH, T.SESSION_REFRESH_FAILED),
+        T.SESSION_REFRESHED: Entry("a session was refreshed", (SESSIONS, ADMIN), _REFRESH, T.SESSION_REFRESH_FAILED),
         T.SESSION_REFRESH_FAILED: Entry(
             "a refresh was refused; `refresh_reused` when it had been used before", (SESSIONS,), _REFRESH,
             T.SESSION_REFRESHED,
@@ -148,7 +149,7 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
         T.SESSION_REVOKED: Entry("a session was ended from outside", (SESSIONS,), (*_SESSION, "revoked_by")),
         T.ADMIN_LOGIN: Entry("an administrator is logged in", (ADMIN,), _LOGIN, T.ADMIN_LOGIN_FAILED),
         T.ADMIN_LOGIN_FAILED: Entry("an administrator's login was refused", (ADMIN,), _MFA, T.ADMIN_LOGIN),
-        T.ADMIN_ACTION: Entry("an administrator changed something", (ADMIN,), _ADMIN, T.ADMIN_ACTION_DENIED),
+        T.ADMIN_ACTION: Entry("an administrator changed something", (SESSIONS, ADMIN), _ADMIN, T.ADMIN_ACTION_DENIED),
         T.ADMIN_ACTION_DENIED: Entry("an administrator's change was refused", (ADMIN,), _ADMIN, T.ADMIN_ACTION),
         T.EMAIL_VERIFICATION_SENT: Entry(
             "a mail to verify an address was issued", (VERIFICATION,), (*_DELIVERY, "disposable_domain", "cohort"),

@@ -38,13 +38,13 @@ def recent_events(
 ) -> pd.DataFrame:
     """Events of `family` that `reach` means, with `since` <= occurred_at < `until`, oldest first.
 
-    Columns: those of `recent_logins`, then provider, resource_tenant_id, kid, service (str | None) and attributes (of
-    the types whose attributes the family reads; else None).
+    Columns: those of `recent_logins`, then provider, resource_tenant_id, session_id, kid, service (str | None) and
+    attributes (of the types whose attributes the family reads; else None).
     """
     with cursor_of(connection) as cursor:
         rows = cursor.execute(
             f"select id, type, occurred_at, {user_of(reach)}, host(ip), country, user_agent, provider, "
-            "resource_tenant_id, "
+            "resource_tenant_id, session_id, "
             "attributes->>'kid', attributes->>'service', case when type = any(%(told)s) then attributes end "
             "from auth_ops_logs "
             f"where {reached(reach)} and occurred_at >= %(since)s and occurred_at < %(until)s "

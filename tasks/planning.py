@@ -9,6 +9,8 @@ from spine.audit import AuditAction
 from spine.case import Case, Diagnosis
 from spine.decision.engine import decide
 from spine.decision.rules import FlagState, Rules
+from spine.detect.entity.sighting import USER
+from spine.detect.summary import hashed
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
 from spine.plan import Decision
@@ -87,10 +89,17 @@ def flag_states(connection: Connection, tenant: TenantId) -> dict[str, FlagState
 
 
 def _affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[str]:
-    """People of ours whose own account was attacked or broken into: they may not decide about it."""
+    """People of ours whose own account was attacked, broken into, or is what the incident is about: they may not
+    decide about it, even where the events can no longer be read and findings name users by hashes alone."""
     attacked = case.logins.loc[case.logins["attack"], "user_id"].dropna().unique() if len(case.logins) else []
     suspects = {str(user).lower() for user in (*attacked, *diagnosis.compromised_users)}
-    return sorted(str(person.id) for person in people.everybody(connection) if person.email in suspects)
+    incident = case.incident
+    marked = {incident.subject.removeprefix(USER), *incident.summary.get("users", ())}
+    return sorted(
+        str(person.id)
+        for person in people.everybody(connection)
+        if person.email in suspects or hashed(incident.tenant_id, person.email) in marked
+    )
 
 
 def _record(

@@ -65,7 +65,7 @@ def look(
     found = samples(
         logins, applied_at=applied_at, now=now, window=criteria.window, watermark=reach, known_users=good.users,
         known_addresses=good.addresses, suspects=incident.summary.get("addresses", ()),
-        family=family, shares=criteria.shares,
+        family=family, shares=criteria.shares, lingering=criteria.lingering,
     )  # fmt: skip
     return judge(criteria, found, applied_at=applied_at, now=now), found
 

@@ -24,7 +24,7 @@ from spine.plan import BlastRadius
 
 COLUMNS = ("id", "type", "occurred_at", "user_id", "ip", "country", "user_agent")
 """What a frame of events has."""
-DETAILS = ("provider", "resource_tenant_id", "kid", "service", "attributes")
+DETAILS = ("provider", "resource_tenant_id", "session_id", "kid", "service", "attributes")
 """What it may have beside."""
 _LOGINS = FAMILIES[LOGINS]
 (SUCCEEDED,) = (kind.value for kind in _LOGINS.successes)
