@@ -13,8 +13,11 @@ from store.stage import cursor_of
 
 HOUR = timedelta(hours=1)
 ACTIVE = timedelta(days=30)
-_ALWAYS_COUNTED = 2
+ALWAYS_COUNTED = 2
 """Events of one hour that are never cut from what is usual: where little happens, most hours are empty. Judgement."""
+CUT_SHARE = 0.1
+"""So many of the hours that tell what is usual are cut to what the others reach. An outage of two hours has three of
+84, so two of them in a month still leave the rest as it was. Judgement."""
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -63,7 +66,8 @@ def _profile_faults(connection: Connection, hour: datetime) -> None:
     with cursor_of(connection) as cursor:
         cursor.execute("delete from auth_fault_profile")
         cursor.execute(
-            sql("profile_faults"), {"hour": hour, "samples": samples, "types": list(COUNTED), "least": _ALWAYS_COUNTED}
+            sql("profile_faults"),
+            {"hour": hour, "samples": samples, "types": list(COUNTED), "least": ALWAYS_COUNTED, "share": CUT_SHARE},
         )
 
 

@@ -18,6 +18,8 @@ _MOMENTS = """
 select p.* from auth_unknown_profile p join auth_tenant t using (tenant_id)
 where t.first_at <= %(now)s - interval '7 days'"""
 Rows = Sequence[tuple[Any, ...]]
+Usual = dict[str, tuple[float, float]]
+"""Mean and variance of the users from unknown addresses in this hour, by window (15m, 1h, 6h, 24h)."""
 
 
 @dataclass(slots=True)
@@ -62,11 +64,15 @@ def unknown_rows(cursor: Cursor[tuple[Any, ...]], now: datetime, hour: datetime,
     ]
 
 
-def usual_users(connection: Connection, now: datetime) -> dict[str, dict[str, float]]:
-    """The usual number of users from unknown addresses in this hour, by tenant and window, where there is history."""
+def usual_users(connection: Connection, now: datetime) -> dict[str, Usual]:
+    """What is usual of each tenant that has history."""
     with cursor_of(connection) as cursor:
         rows = cursor.execute(_MOMENTS, {"now": now}).fetchall()
-    return {row[0]: dict(zip(("15m", "1h", "6h", "24h"), _spread(row[1:])[::2], strict=True)) for row in rows}
+    return {row[0]: _by_window(_spread(row[1:])) for row in rows}
+
+
+def _by_window(spread: list[float]) -> Usual:
+    return dict(zip(("15m", "1h", "6h", "24h"), zip(spread[::2], spread[1::2], strict=True), strict=True))
 
 
 def _counts(tried: _Tried, recent: tuple[Any, ...] | None) -> list[int]:

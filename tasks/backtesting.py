@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow as pa
 
 from spine.detect.entity.sighting import USER
-from spine.detect.episode import quiet_end
+from spine.detect.episode import Cause, quiet_end
 from spine.detect.subject import is_everybody
 from spine.event import EventLimits
 from spine.ids import IncidentId, TenantId
-from spine.incident import Incident, IncidentKind
+from spine.incident import Incident
 from spine.settings import Settings
 from spine.severity import Severity
 from store import incidents
@@ -34,9 +34,7 @@ from store.partition import ensure_days
 from store.source import Source
 from store.unknown_now import usual_users
 from tasks.detecting import tick
-from tasks.faultiness import fault_minutes
-from tasks.rarity import rare_minutes
-from tasks.stillness import Stillness
+from tasks.watch import Watch
 
 MINUTE = timedelta(minutes=1)
 _LIMITS = EventLimits(max_age=timedelta(days=20 * 365))
@@ -58,17 +56,29 @@ class Report:
     refused: int = 0
     ticks: int = 0
     skipped: int = 0
-    """Minutes in which nothing can have changed (tasks/stillness.py)."""
+    """Minutes in which nothing could open (tasks/watch.py)."""
 
 
 def load(source: Source, progress: Callable[[float], None] = lambda share: None) -> tuple[pd.DataFrame, int]:
     """The good rows of a file, checked as ingest checks them, and the number of refused ones."""
     check = FrameCheck(tenant=source.tenant, now=source.now, limits=source.limits, timezone=source.timezone)
-    checked = [check.check(table) for table in source.tables(progress)]
-    refused = sum(len(one.refused) for one in checked)
-    if not checked:
+    tables, refused = [], 0
+    for table in source.tables(progress):
+        checked = check.check(table)
+        tables.append(_encoded(checked.table))
+        refused += len(checked.refused)
+    if not tables:
         return pd.DataFrame({"occurred_at": pd.to_datetime([], utc=True)}), refused
-    return pa.concat_tables([one.table for one in checked]).to_pandas(), refused
+    return pa.concat_tables(tables).unify_dictionaries().to_pandas(self_destruct=True), refused
+
+
+def _encoded(table: Any) -> Any:
+    """Texts that occur again and again as numbers: a file of millions of events is to fit in memory."""
+    columns = {
+        name: column.dictionary_encode() if name != "id" and pa.types.is_string(column.type) else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    return pa.table(columns)
 
 
 def default_history_days(events: pd.DataFrame) -> float:
@@ -92,12 +102,15 @@ def backtest(
     """
     if events.empty:
         return Report()
-    events = events.sort_values("occurred_at", kind="stable")
+    if not events["occurred_at"].is_monotonic_increasing:
+        events = events.sort_values("occurred_at", kind="stable")
     days = default_history_days(events) if history_days is None else history_days
     with _database() as database:
         replay = _Replay(database, settings, tenant, events)
         replay.warm(days)
-        replay.run(progress)
+        watch = replay.watch(events)
+        del events
+        replay.run(watch, progress)
         return replay.finish()
 
 
@@ -117,8 +130,9 @@ def _database() -> Iterator[Database]:
 
 class _Replay:
     def __init__(self, database: Database, settings: Settings, tenant: TenantId | None, events: pd.DataFrame) -> None:
-        self.database, self.settings, self.tenant, self.events = database, settings, tenant, events
-        self.times = events["occurred_at"]
+        self.database, self.settings, self.tenant = database, settings, tenant
+        self.times = events["occurred_at"].reset_index(drop=True)
+        self.table = pa.Table.from_pandas(events, preserve_index=False)
         self.position = 0
         self.report = Report(events=len(events))
         self.opened: dict[IncidentId, tuple[datetime, Severity]] = {}
@@ -135,25 +149,25 @@ class _Replay:
         if days:
             tick(self.database, self.settings, self.now)
 
-    def run(self, progress: Progress) -> None:
+    def run(self, watch: Watch, progress: Progress) -> None:
         """One tick a minute until the last event has been seen."""
-        end = self.times.iloc[-1].ceil("min").to_pydatetime()
-        total = round((end - self.now) / MINUTE)
-        named = self.events.assign(tenant_id=self.tenant) if self.tenant else self.events
-        stillness = Stillness(named, self.settings.detect, self.now, total)
-        looked = rare_minutes(named, self.settings.detect, self.now, total)
-        looked |= fault_minutes(named, self.settings.detect, self.now, total)
-        for done in range(total):
+        for done in range(watch.minutes):
             before, self.now = self.now, self.now + MINUTE
-            if not looked[done + 1] and stillness.still(self.now, self._ends()):
-                self.report.skipped += 1
-            else:
+            if watch.due(self.now, self._ends()):
                 self._ingest(self.now)
                 self._tick(before)
-                if self.now.replace(minute=0, second=0, microsecond=0) > before:
+                if self.now.minute == 0:
                     with self.database.system() as connection:
-                        stillness.learn(usual_users(connection, self.now))
-            progress(done + 1, total)
+                        watch.learn(usual_users(connection, self.now))
+            else:
+                self.report.skipped += 1
+            progress(done + 1, watch.minutes)
+
+    def watch(self, events: pd.DataFrame) -> Watch:
+        """What tells which of the minutes from now on need a tick."""
+        end = self.times.iloc[-1].ceil("min").to_pydatetime()
+        named = events.assign(tenant_id=self.tenant) if self.tenant else events
+        return Watch(named, self.settings.detect, self.now, max(round((end - self.now) / MINUTE), 0))
 
     def finish(self) -> Report:
         """The report, with each incident's evidence as it stands now."""
@@ -193,15 +207,14 @@ class _Replay:
         user = self.users.get((incident.tenant_id, incident.subject))
         return {"user_id": user} if user else {}
 
-    def _ends(self) -> dict[TenantId, datetime]:
+    def _ends(self) -> dict[Cause, datetime]:
         settings = self.settings.detect.episode
-        live = (incident for incident in self.live.values() if incident.kind is IncidentKind.FAILED_LOGINS_SPIKE)
-        return {incident.tenant_id: quiet_end(incident, settings) for incident in live}
+        return {Cause(i.tenant_id, i.kind, i.subject): quiet_end(i, settings) for i in self.live.values()}
 
     def _ingest(self, until: datetime) -> None:
         end = int(self.times.searchsorted(pd.Timestamp(until), side="right"))
         if end > self.position:
-            rows = self.events.iloc[self.position : end]
+            rows = self.table.slice(self.position, end - self.position)
             report = ingest_frame(self.database, rows, tenant_id=self.tenant, now=until, limits=_LIMITS)
             self.report.refused += report.refused
             self.position = end

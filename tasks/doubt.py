@@ -19,17 +19,17 @@ _LOGINS = ["login_failed", "login_succeeded"]
 def logins_of(events: pd.DataFrame) -> pd.DataFrame:
     """The logins among `events`, in their order, with what decides whether anybody could take them for hostile.
 
-    Columns: tenant, ip (one spelling), user (one that is not named counts as one more), ok, at; unsure (its address
-    is not, at that time, known good beyond doubt), doubtful (of an address that ever was unsure), counted (a failure
-    that may count as one from an unknown address: at its time, or when its hour is summed up), recent (a success
-    within an hour after a failure of its address).
+    Columns: tenant, ip (a number, whatever its spelling), user (a number; one that is not named counts as one more),
+    ok, at; unsure (its address is not, at that time, known good beyond doubt), doubtful (of an address that ever was
+    unsure), counted (a failure that may count as one from an unknown address: at its time, or when its hour is summed
+    up), recent (a success within an hour after a failure of its address).
     """
     rows = events[events["type"].isin(_LOGINS)]
     found = pd.DataFrame(
         {
             "tenant": tenants_of(rows).to_numpy(),
             "ip": _spelled(rows["ip"]),
-            "user": rows["user_id"].astype(object).where(rows["user_id"].notna(), np.arange(len(rows))).to_numpy(),
+            "user": _numbered(rows["user_id"]),
             "ok": (rows["type"] == "login_succeeded").to_numpy(),
             "at": rows["occurred_at"].to_numpy() if rows.empty else rows["occurred_at"].array,
         }
@@ -48,15 +48,22 @@ def logins_of(events: pd.DataFrame) -> pd.DataFrame:
 
 def tenants_of(events: pd.DataFrame) -> pd.Series:
     """Whose each event is."""
-    named = events["tenant_id"].astype(object) if "tenant_id" in events else pd.Series(None, events.index, object)
-    return named.fillna(NO_TENANT)
+    if "tenant_id" not in events:
+        return pd.Series(NO_TENANT, events.index, object)
+    named = events["tenant_id"]
+    return named.astype(object).fillna(NO_TENANT) if named.hasnans else named
 
 
-def _spelled(addresses: pd.Series) -> npt.NDArray[np.object_]:
-    """Addresses in one spelling, so that one address is one key; where there is none, that is one, too."""
+def _numbered(users: pd.Series) -> npt.NDArray[np.int64]:
+    codes, names = pd.factorize(users)
+    return np.where(codes < 0, len(names) + np.arange(len(codes)), codes)
+
+
+def _spelled(addresses: pd.Series) -> npt.NDArray[np.int64]:
+    """A number per address in one spelling; where there is none, that is one, too."""
     codes, names = pd.factorize(addresses)
-    spelled = np.array([_canonical(str(name)) for name in names] + [""], dtype=object)
-    return spelled[codes]
+    spelled, _ = pd.factorize(np.array([_canonical(str(name)) for name in names] + [""], dtype=object))
+    return np.asarray(spelled[codes], np.int64)
 
 
 def _canonical(address: str) -> str:

@@ -36,7 +36,6 @@ def rare_minutes(
     rows = pd.DataFrame(
         {"tenant": tenants_of(rows), "type": rows["type"].astype(object), "at": rows["occurred_at"], **columns}
     )
-    told = not {"attributes", "break_glass"}.isdisjoint(events.columns)
     crossings = rows.loc[rows["type"].isin(_CROSSINGS), "at"]
     rows = rows[rows["user_id"].notna()]
     sessions, admins = rows[rows["type"].isin(_SEEN)], rows[rows["type"] == "admin_login"]
@@ -46,7 +45,8 @@ def rare_minutes(
             _facts(events),
             _abroad(sessions),
             _many(sessions[sessions["type"] == "session_created"], settings.session.flood_sessions),
-            admins["at"] if told else _unlike(admins, rows),
+            _emergencies(events),
+            _unlike(admins, rows),
         ]
     )
     flags = np.zeros(minutes + 1, bool)
@@ -69,11 +69,24 @@ def _tokens(events: pd.DataFrame) -> pd.Series:
         return pd.Series(dtype=events["occurred_at"].dtype)
     rows = events[events["type"] == "jwt_accepted"]
     odd = rows["attributes"].astype(str).str.contains("false|none", case=False, regex=True)
-    return rows.loc[odd.to_numpy(bool), "occurred_at"]
+    found: pd.Series = rows.loc[odd.to_numpy(bool), "occurred_at"]
+    return found
+
+
+def _emergencies(events: pd.DataFrame) -> pd.Series:
+    """Logins of administrators that say something of break-glass."""
+    rows = events[events["type"] == "admin_login"]
+    said = rows["break_glass"].notna() if "break_glass" in rows else pd.Series(False, rows.index)
+    if "attributes" in rows:
+        said |= rows["attributes"].astype(str).str.contains("break_glass", regex=False)
+    return rows.loc[said.to_numpy(bool), "occurred_at"]
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:
-    return rows[name].astype(object) if name in rows else pd.Series(None, rows.index, object)
+    if name not in rows:
+        return pd.Series(None, rows.index, object)
+    column: pd.Series = rows[name]
+    return column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object)
 
 
 def _abroad(sessions: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,6 @@
 -- events at this hour of the day and one hour around it over 28 days (the hours `samples`): mean and variance an hour,
--- hours without events being zeros, and the sum. No hour counts for more than a tenth of them
--- reach, or `least`: neither an outage nor an attack of last week is usual.
+-- hours without events being zeros, and the sum. The highest of them (a `share`) count no more than the others reach, or
+-- `least`: neither an outage nor an attack of last week is usual.
 with cell as (
   select tenant_id, type, n, row_number() over (partition by tenant_id, type order by n desc) as place
   from auth_metric_hours
@@ -10,7 +10,7 @@ with cell as (
   from auth_tenant
 ), cut as (
   select tenant_id, type, hours::float8,
-    least(n, greatest(max(case when place = 1 + floor(hours / 10) then n end) over one, %(least)s))::float8 as n
+    least(n, greatest(max(case when place = 1 + floor(hours * %(share)s) then n end) over one, %(least)s))::float8 as n
   from cell join past using (tenant_id)
   window one as (partition by tenant_id, type)
 ), added as (

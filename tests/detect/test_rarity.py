@@ -11,7 +11,7 @@ from spine.settings.detect import DetectSettings
 from tasks import backtesting
 from tasks.backtesting import backtest
 from tasks.rarity import rare_minutes
-from tasks.stillness import Stillness
+from tasks.watch import Watch
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROW = {"tenant_id": "t1", "ip": "192.0.2.1", "country": "DE", "user_agent": "a", "resource_tenant_id": None}
@@ -38,7 +38,7 @@ def hours() -> pd.DataFrame:
 
 def test_leaving_out_still_minutes_changes_no_rare_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = backtest(hours(), Settings(), history_days=0)
-    monkeypatch.setattr(Stillness, "still", lambda self, now, ends: False)
+    monkeypatch.setattr(Watch, "due", lambda self, now, ends: True)
     thorough = backtest(hours(), Settings(), history_days=0)
     assert quick.skipped > 100
     assert thorough.skipped == 0

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spine.detect.episode import Cause
 from spine.ids import TenantId
+from spine.incident import IncidentKind
 from spine.settings import Settings
 from spine.settings.detect import DetectSettings
 from tasks.backtesting import backtest, default_history_days
 from tasks.stillness import Stillness
+from tasks.watch import Watch
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -41,7 +44,7 @@ def day() -> pd.DataFrame:
 
 def test_leaving_out_still_minutes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = backtest(day(), Settings(), history_days=0)
-    monkeypatch.setattr(Stillness, "still", lambda self, now, ends: False)
+    monkeypatch.setattr(Watch, "due", lambda self, now, ends: True)
     thorough = backtest(day(), Settings(), history_days=0)
     assert thorough.skipped == 0
     assert quick.skipped > 100
@@ -70,14 +73,27 @@ def test_a_minute_moves_when_strangers_are_many_or_an_incident_can_grow() -> Non
             *(logins(f"192.0.2.{i}", 1, [70.5 + i]).assign(user_id=f"v{i}") for i in range(2, 8)),
             logins("192.0.2.9", 1, list(np.linspace(100.1, 100.9, 5))).assign(user_id="w"),
         ]
-    )
+    ).sort_values("occurred_at", kind="stable")
     stillness = Stillness(events, DetectSettings(), START, 110)
-    minutes = [(m, START + timedelta(minutes=m)) for m in range(1, 111)]
-    assert [m for m, at in minutes if not stillness.still(at, {})] == [60, 77, 78, 101]
-    live = {TenantId("t1"): START + timedelta(minutes=103)}
-    assert [m for m, at in minutes if not stillness.still(at, live)] == [41, 60, *range(73, 79), 101]
-    stillness.learn({"t1": {"15m": 3.0, "1h": 5.0, "6h": 9.0, "24h": 9.0}})
-    assert [m for m, at in minutes if not stillness.still(at, {})] == [60, 101]
+    tenant = TenantId("t1")
+    assert [m for m in range(111) if stillness.due(m)] == [77, 78, 101]
+    assert [m for m in range(1, 111) if stillness.grows(tenant, m - 1, m)] == [41, *range(73, 79), 101]
+    assert not stillness.grows(TenantId("t2"), 0, 110)
+    stillness.learn({"t1": dict.fromkeys(("15m", "1h", "6h", "24h"), (9.0, 9.9))})
+    assert [m for m in range(111) if stillness.due(m)] == [101]
+
+
+def test_what_lives_is_looked_at_every_five_minutes_and_before_it_could_end() -> None:
+    events = logins("192.0.2.9", 1, list(np.linspace(10.1, 10.9, 6))).assign(user_id="w")
+    cause = Cause(TenantId("t1"), IncidentKind.FAILED_LOGINS_SPIKE, "tenant")
+
+    def looked(ends: dict[Cause, datetime]) -> list[int]:
+        watch = Watch(events, DetectSettings(), START, 40)
+        return [m for m in range(1, 41) if watch.due(START + timedelta(minutes=m), ends)]
+
+    assert looked({}) == [11]
+    assert looked({cause: START + timedelta(minutes=100)}) == [15]
+    assert looked({cause: START + timedelta(minutes=14)}) == [11]
 
 
 def test_a_short_file_is_judged_by_floors_from_its_first_event() -> None:
