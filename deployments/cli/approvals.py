@@ -44,7 +44,8 @@ def waiting() -> None:
     table = Table("approval", "tenant", "gate", "risk", "expires (UTC)", "incident", box=None)
     with opened.system() as connection:
         for one in approvals.pending(connection):
-            row = (one.tenant_id, one.gate.label, one.risk.value, f"{one.expires_at:%H:%M:%S}", short(one.incident_id))
+            gate = f"{one.gate.label}, DRILL" if one.synthetic else one.gate.label
+            row = (one.tenant_id, gate, one.risk.value, f"{one.expires_at:%H:%M:%S}", short(one.incident_id))
             table.add_row(short(one.id), *row)
     opened.close()
     console().print(table if table.row_count else "Nothing waits for a decision.")
@@ -59,6 +60,8 @@ def show(approval: _Id) -> None:
         body = connection.execute(query, {"id": one.decision_id}).scalar_one()
         votes = [(ballot, people.get(connection, ballot.person_id)) for ballot in approvals.ballots(connection, one.id)]
     opened.close()
+    if one.synthetic:
+        typer.echo("DRILL: nothing real hangs on it.")
     typer.echo(f"approval {one.id}: {one.status.value}, gate {one.gate.label}, asked by {one.requester}")
     typer.echo(f"incident {one.incident_id} of tenant {one.tenant_id}, expires {one.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     for line in plan_lines(Decision.model_validate_json(body), one):

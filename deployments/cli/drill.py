@@ -127,14 +127,18 @@ def _follow(opened: Database, out: Console, run: UUID) -> DrillRun:
     Raises:
         Broken: its run ended without a result.
     """
-    told, began, looked = 0, time.monotonic(), time.monotonic()
+    told, began, looked = set[tuple[object, ...]](), time.monotonic(), time.monotonic()
     while True:
         with opened.system() as connection:
             found = stored.get(connection, str(run))
             story = incidents.timeline(connection, found.incident_id) if found and found.incident_id else []
-        for line in story[told:]:
-            out.print(f"  {line['at']:%H:%M:%S}  {escape(line['kind'])}: {escape(line['summary'])}", highlight=False)
-        told = max(told, len(story))
+        for line in story:
+            key = (line["at"], line["kind"], line["summary"])
+            if key not in told:  # in order of time, not of writing: a late one may stand before those told already
+                told.add(key)
+                out.print(
+                    f"  {line['at']:%H:%M:%S}  {escape(line['kind'])}: {escape(line['summary'])}", highlight=False
+                )
         if found is not None and found.finished_at is not None:
             return found
         if time.monotonic() - max(looked, began) > (_LOST_SECONDS if found is None else 5):

@@ -90,6 +90,7 @@ def resolve(
 
 def _status(incident: Incident) -> str:
     notes = [
+        "drill" if incident.synthetic else "",
         "suppressed" if incident.suppressed_by else "",
         f"recurrence of {short(incident.reopens)}" if incident.reopens else "",
     ]

@@ -70,7 +70,7 @@ DRILLS = (
             steps={
                 "evidence.snapshot": Gate.ALLOW, "tenant.deny_cross": Gate.ALLOW, "tenant.isolate": Gate.TWO_PERSON,
             },
-            flags={"tenant.crossAccess.disabled": "on"},
+            flags={"tenant.crossAccess.disabled": True},
             denied=frozenset({"cache.disable_shared"}),
         ),
         refuses=frozenset({"tenant.isolate"}),

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -50,6 +52,37 @@ def test_a_drill_passes(stack: Any, tenant: Any, kind: str, drill: Any) -> None:
         stack.until(lambda: stack.run(incident.flow_run_id)["state"]["type"] == "COMPLETED", "its run has ended")
     artifacts = stack.prefect("/artifacts/filter", artifacts={"key": {"like_": f"drill-{run.id[:8]}"}})
     assert "Score 100%" in artifacts[0]["data"]
+
+
+def test_people_are_asked_under_the_word_drill_and_a_click_of_theirs_counts(
+    stack: Any, cast: Callable[[Any], Any]
+) -> None:
+    robin = cast(stack)
+    tenant, words = robin.tenant, ("failed_logins_spike", "--name", "stuffing")
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(command, stack, *words, "--tenant", tenant.id)
+        asked = stack.until(tenant.approval, "a question", seconds=120)
+        assert asked.synthetic
+        waiting = stack.until(lambda: listed(stack, asked), "the question stands in the list", seconds=60)
+        assert "DRILL" in waiting
+        assert robin.slack(asked) == {}
+        done = playing.result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed, score 100%" in done.stdout
+    assert "Robin approved via slack" in done.stdout
+    assert not tenant.throttled(), "and still nobody is throttled"
+    assert tenant.told("approval.requested"), "people heard of the question"
+    assert tenant.told("incident.opened") == tenant.told("mitigation.applied") == []
+
+
+def listed(stack: Any, asked: Any) -> str:
+    """The question's line of `opsspine approvals list`."""
+    call = "from deployments.cli import app; app()"
+    environment = {**os.environ, **stack.environment}
+    done = subprocess.run(
+        [sys.executable, "-c", call, "approvals", "list"], env=environment, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    return next((line for line in done.stdout.splitlines() if str(asked.id)[:8] in line), "")
 
 
 def test_the_list_tells_when_each_was_rehearsed(stack: Any) -> None:

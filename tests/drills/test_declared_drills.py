@@ -11,6 +11,7 @@ from spine.drill import Drill, RawEvent, Stage
 from spine.errors import Refused
 from spine.event import Event, parse_event
 from spine.event_type import EventType
+from spine.flag import CATALOGUE
 from spine.ids import TenantId
 from spine.incident import IncidentKind
 from spine.settings import PolicySettings, Settings
@@ -83,6 +84,8 @@ def test_a_drill_names_only_what_exists(kind: IncidentKind, drill: Drill) -> Non
         assert named <= ladder
         flags = {actions()[key].spec.flag_key for key in drill.expected.steps}
         assert drill.expected.flags.keys() <= flags
+        for flag, value in drill.expected.flags.items():
+            assert value in CATALOGUE[flag].definition.variants.values(), f"{flag} never has the value {value!r}"
         assert drill.refuses <= drill.expected.steps.keys()
 
 

@@ -1,6 +1,7 @@
 """Every positive drill as far as its plan, without processes: evidence, its own clock, incident, decision."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,9 @@ from spine.drill_score import Seen, judge
 from spine.event import Event, parse_event
 from spine.ids import TenantId
 from spine.incident import Incident, IncidentKind
+from spine.message import Envelope, incident_message
+from spine.notification import Topic
+from spine.plan import Gate
 from spine.settings import Settings
 from store import incidents
 from store.drill_events import evidence_of
@@ -92,6 +96,38 @@ def test_its_incident_is_a_drills_and_tells_nobody(play: Prepare) -> None:
     assert run.incident_id == incident.id
 
 
+def test_a_runbook_that_was_not_drilled_waits_for_approval_and_its_plan_says_why(play: Prepare) -> None:
+    """Of a drill the plan is what it would be once it is passed; of the real thing, what it is now."""
+    played = play(FIRST, drill_named(FIRST, ""))
+    with played.database.owner() as connection:
+        connection.exec_driver_sql("update installation set at = '2025-01-01'")
+    incident, seen = opened(played)
+    assert seen.steps["rate_limit.strict"] is Gate.ALLOW
+    with played.database.owner() as connection:  # the same evidence, as if it were real
+        connection.exec_driver_sql("update decisions set superseded_at = now()")
+        connection.exec_driver_sql("update incidents set synthetic = false, drill_id = null")
+        connection.exec_driver_sql("update auth_ops_logs set synthetic = false, drill_id = null")
+    settings = drill_settings(played.settings, played.drill)
+    real = plan_incident(played.database, settings, played.runbook, incident.id, fence=0, now=LATER)
+    gates = {step.action_key: step.gate for step in real.steps}
+    assert gates == {**seen.steps, "rate_limit.strict": Gate.APPROVE, "captcha.require": Gate.APPROVE}
+    (step,) = (step for step in real.steps if step.action_key == "rate_limit.strict")
+    assert any("never drilled" in result.because for result in step.guard_results)
+
+
+def test_messages_of_a_drill_begin_with_the_word(play: Prepare) -> None:
+    played = play(FIRST, drill_named(FIRST, ""))
+    incident, _ = opened(played)
+    envelope = Envelope(
+        id=incident.id, topic=Topic.INCIDENT_OPENED, severity=incident.severity, at=NOW, app_name="Shop"
+    )  # fmt: skip
+    told = incident_message(envelope, incident, None, {}, impact="none")
+    assert told.title.startswith("DRILL")
+    assert told.headline.startswith("DRILL")
+    real = incident_message(envelope, replace(incident, synthetic=False, title="t"), None, {}, impact="none")
+    assert "DRILL" not in real.title + real.headline
+
+
 def test_no_diagnostic_is_asked_for_what_the_drill_says_itself(play: Prepare) -> None:
     played = play(FIRST, drill_named(FIRST, ""))
     incident, _ = opened(played)
@@ -102,8 +138,9 @@ def test_no_diagnostic_is_asked_for_what_the_drill_says_itself(play: Prepare) ->
     assert {answers[key].state for key in played.runbook.asks} <= {State.UNKNOWN}, "this drill scripts no answer"
 
 
-def test_real_windows_never_see_its_evidence(play: Prepare) -> None:
-    played = play(FIRST, drill_named(FIRST, ""))
+@pytest.mark.parametrize(("kind", "drill"), ALL, ids=[f"{kind.value.lower()}-{drill.name}" for kind, drill in ALL])
+def test_real_windows_never_see_its_evidence(kind: IncidentKind, drill: Drill, play: Prepare) -> None:
+    played = play(kind, drill)
     result = tick(played.database, played.settings, NOW)
     assert (result.folded, result.findings, result.openings) == (0, [], [])
     with played.database.system() as connection:
