@@ -14,7 +14,7 @@ from spine.precondition import few_people_limited
 from spine.throttle import over_limit
 from tasks.flag_mitigation import FlagMitigation
 
-_MAILS = (EventType.PASSWORD_RESET_DELIVERED.value, EventType.PASSWORD_RESET_UNDELIVERED.value)
+_LOST_MAIL = EventType.PASSWORD_RESET_UNDELIVERED.value
 
 
 class Params(ActionParams):
@@ -43,10 +43,11 @@ class Params(ActionParams):
 
 
 def _stops(params: Params, _targets: tuple[str, ...], logins: pd.DataFrame) -> "pd.Series[bool]":
-    """Each mail that became of a request stands for it; an attempt at a login stands for itself."""
+    """An attempt at a login stands for itself, a mail that was lost for the request it became of; whom a limit of
+    resets would hit is read off the requests themselves (`few_people_limited`)."""
     column = "ip" if params.scope == "address" else "user_id"
     if params.flow == "reset":
-        keys = logins[column].where(logins["type"].isin(_MAILS))
+        keys = logins[column].where(logins["type"] == _LOST_MAIL)
         return over_limit(keys, logins["occurred_at"], per_minute=params.per_minute, burst=params.burst)
     return over_limit(logins[column], logins["occurred_at"], per_minute=params.per_minute, burst=params.burst)
 
