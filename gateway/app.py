@@ -22,6 +22,7 @@ from spine.clock import Clock, SystemClock
 from spine.ids import mint
 from spine.settings import GatewaySettings, Settings
 from store.engine import Database
+from store.geo import GeoIp
 from store.listen import CAUGHT_UP, notices
 
 _log = structlog.get_logger("gateway.access")
@@ -60,6 +61,7 @@ def create_app(
         refusals=Refusals(database),
         wake=wake,
         nudge=Debounced(nudge_detect, _NUDGE_PAUSE_SECONDS),
+        geo=GeoIp.of(settings.geoip_file),
         registry=registry,
         ingested=metrics.ingest_counter(registry),
         unusual=metrics.unusual_counter(registry),

@@ -12,6 +12,7 @@ from gateway.refusal import Refusals
 from spine.clock import Clock
 from spine.settings import Settings
 from store.engine import Database
+from store.geo import GeoIp
 
 Wake = Callable[[UUID], Coroutine[Any, Any, None]]
 """Wakes the run that waits for an approval (its id) which has just been decided."""
@@ -29,6 +30,8 @@ class Context:
     refusals: Refusals
     wake: Wake
     nudge: Nudge
+    geo: GeoIp | None
+    """Where addresses are; None = no file was given."""
     registry: CollectorRegistry
     ingested: Counter
     """Events taken in by this process, by outcome."""

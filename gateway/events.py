@@ -99,7 +99,8 @@ def _ingest(
     context: Context, key: ApiKey, rows: Iterable[tuple[int, Any]], now: datetime, repeat: str | None
 ) -> dict[str, Any]:
     batch = _sort(rows, key, now, repeat, _drills(context, key))
-    report = ingest(context.database, key.tenant_id, batch.events)
+    located = batch.events if context.geo is None else [context.geo.event(event) for event in batch.events]
+    report = ingest(context.database, key.tenant_id, located)
     if batch.rejected:
         reasons = Counter(row["reason"] for row in batch.rejected)
         with context.database.tenant(key.tenant_id) as connection:

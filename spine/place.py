@@ -1,12 +1,15 @@
 """Where countries are, and how far apart: enough to tell a journey from a teleport.
 
 Centroids are rounded to whole degrees (latitude, longitude). A country is large, so a speed between two of them is
-rough: detectors ask for more than it alone. Source: public geography; the geographic centre of each ISO 3166 country.
+rough: detectors ask for more than it alone, and take coordinates where events have them. Source: public geography; the
+geographic centre of each ISO 3166 country.
 """
 
 from math import asin, cos, radians, sin, sqrt
 
 EARTH_KM = 6371.0
+Point = tuple[float, float]
+"""Latitude and longitude in degrees."""
 _TABLE = """
 AD 42 2 AE 24 54 AF 34 66 AG 17 -62 AI 18 -63 AL 41 20 AM 40 45 AO -12 18 AQ -80 0 AR -34 -64 AS -14 -170 AT 47 14
 AU -25 134 AW 12 -70 AX 60 20 AZ 40 48 BA 44 18 BB 13 -60 BD 24 90 BE 51 4 BF 12 -2 BG 43 25 BH 26 51 BI -3 30
@@ -32,7 +35,7 @@ VI 18 -65 VN 16 106 VU -16 167 WF -13 -176 WS -14 -172 XK 43 21 YE 15 48 YT -13 
 """
 
 
-def _centroids() -> dict[str, tuple[float, float]]:
+def _centroids() -> dict[str, Point]:
     words = _TABLE.split()
     return {code: (float(lat), float(lon)) for code, lat, lon in zip(words[::3], words[1::3], words[2::3], strict=True)}
 
@@ -45,6 +48,20 @@ def distance_km(one: str | None, other: str | None) -> float | None:
     """The great-circle distance between two countries' centroids; None when one of them is not known."""
     if one not in CENTROIDS or other not in CENTROIDS:
         return None
-    (lat1, lon1), (lat2, lon2) = (map(radians, CENTROIDS[code]) for code in (one, other))
+    return between_km(CENTROIDS[one], CENTROIDS[other])
+
+
+def point(spot: str | None) -> Point | None:
+    """The coordinates of a text "latitude longitude"; None when it is none."""
+    try:
+        latitude, longitude = (float(part) for part in (spot or "").split())
+    except ValueError:
+        return None
+    return latitude, longitude
+
+
+def between_km(one: Point, other: Point) -> float:
+    """The great-circle distance between two points."""
+    (lat1, lon1), (lat2, lon2) = (map(radians, point) for point in (one, other))
     half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
     return 2 * EARTH_KM * asin(min(1.0, sqrt(half)))

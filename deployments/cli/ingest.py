@@ -11,13 +11,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deployments.cli.context import database
+from deployments.cli.context import database, settings
 from spine.errors import Refused
 from spine.event import EventLimits
 from spine.ids import tenant_id
 from store.bulk import ingest_frame
 from store.engine import Database
 from store.fold import fold
+from store.geo import GeoIp
 from store.ingest import IngestReport
 from store.profile import refresh_profile
 from store.source import FORMATS, Source
@@ -42,9 +43,10 @@ def ingest(
     """Read a file of events as it is. Doing it twice counts nothing twice."""
     console = Console()
     source = source_of(file, format, tenant, year, timezone)
-    opened = database()
+    current = settings()
+    geo, opened = GeoIp.of(current.geoip_file), database(current)
     try:
-        report = _load(opened, source, console)
+        report = _load(opened, source, geo, console)
         with console.status("counting"), opened.system() as connection:
             fold(connection)
             refresh_profile(connection, datetime.now(UTC))
@@ -87,15 +89,16 @@ def summary(report: IngestReport, source: Source) -> Table:
     return table
 
 
-def _load(opened: Database, source: Source, console: Console) -> IngestReport:
+def _load(opened: Database, source: Source, geo: GeoIp | None, console: Console) -> IngestReport:
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console) as progress:
         reading = progress.add_task(f"reading {source.path.name}", total=1.0)
+        tables = source.tables(lambda share: progress.update(reading, completed=share))
         return ingest_frame(
             opened,
-            source.tables(lambda share: progress.update(reading, completed=share)),
+            tables if geo is None else map(geo.table, tables),
             tenant_id=source.tenant,
             now=source.now,
             limits=source.limits,

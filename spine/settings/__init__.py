@@ -163,6 +163,8 @@ class Settings(BaseSettings):
     """Where the embedded PostgreSQL, the logs and the key file live."""
     secret_key: SecretStr | None = None
     """32 bytes, url-safe base64 (Fernet): encrypts TOTP secrets. Unset = `data_dir/secret.key` (0600)."""
+    geoip_file: Path | None = None
+    """A MaxMind file (GeoLite2 or GeoIP2, City or Country): tells where addresses are when events do not."""
     admin_email: str | None = None
     """Where mail goes, one address or several with commas."""
     gateway: GatewaySettings = GatewaySettings()

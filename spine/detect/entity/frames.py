@@ -14,7 +14,8 @@ import pandas as pd
 
 _DRILL = ("synthetic", "drill_id")
 ENTITY_COLUMNS: dict[str, tuple[str, ...]] = {
-    "places": ("tenant_id", "user_id", "country", "at", "ip", "other_country", "other_at", "new_device", *_DRILL),
+    "places": ("tenant_id", "user_id", "country", "at", "ip", "other_country", "other_at", "new_device",
+               "spot", "other_spot", *_DRILL),
     "sessions": ("tenant_id", "user_id", "sessions", "addresses", "first_at", "last_at", "ips", *_DRILL),
     "admins": ("tenant_id", "user_id", "at", "ip", "country", "agent", "country_seen", "other_country", "other_at",
                "acted", "break_glass", *_DRILL),
@@ -62,7 +63,8 @@ class EntityFrames:
 
     places: users who logged in or began a session, within the hour, in a country new for them; one row per other place
         of the 6 hours before. Columns: country, at and ip (first seen there), other_country, other_at (last seen
-        there), new_device (bool, not the one that was used at the other place, or nobody knows).
+        there), new_device (bool, not the one that was used at the other place, or nobody knows), spot and other_spot
+        ("latitude longitude" in degrees, or None).
     sessions: users with sessions from several addresses in the last 40 minutes. Columns: sessions, addresses (int),
         first_at, last_at, ips (list of str).
     admins: logins of administrators in the last 60 minutes, in order of time. Columns: at, ip, country, agent

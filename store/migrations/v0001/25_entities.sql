@@ -11,6 +11,7 @@ create table auth_sighting_delta(
   country text,
   ip inet,
   agent bigint,                  -- hash of the user agent (agent_hash)
+  spot text,                     -- "latitude longitude" in degrees, where the sender or a GeoIP file knows them
   first_at timestamptz not null,
   last_at timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000);
@@ -27,6 +28,8 @@ create table auth_user_country(
   first_ip inet,                 -- of the login that made the country known
   first_agent bigint,
   last_agent bigint,             -- the device seen there last
+  first_spot text,               -- as above, of the first and the last sighting
+  last_spot text,
   primary key(tenant_id, user_id, country)
 ) with (fillfactor = 80);
 create index auth_user_country_new on auth_user_country(first_at);
@@ -68,11 +71,20 @@ create function agent_hash(agent text) returns bigint language sql immutable par
   select hashtextextended(agent, 0)
 $$;
 
+-- the coordinates an event tells; null = it tells none, or nonsense
+create function spot_of(attributes jsonb) returns text language sql immutable parallel safe as $$
+  select case when jsonb_typeof(attributes->'latitude') = 'number' and jsonb_typeof(attributes->'longitude') = 'number'
+      and (attributes->>'latitude')::numeric between -90 and 90
+      and (attributes->>'longitude')::numeric between -180 and 180
+    then (attributes->>'latitude') || ' ' || (attributes->>'longitude') end
+$$;
+
 create function auth_entities_inserted() returns trigger language plpgsql security definer
 set search_path = public, pg_temp as $$
 begin
-  insert into auth_sighting_delta(tenant_id, user_id, admin, country, ip, agent, first_at, last_at)
-  select tenant_id, user_id, type = 'admin_login', country, min(ip), min(agent_hash(user_agent)), min(occurred_at), max(occurred_at)
+  insert into auth_sighting_delta(tenant_id, user_id, admin, country, ip, agent, spot, first_at, last_at)
+  select tenant_id, user_id, type = 'admin_login', country, min(ip), min(agent_hash(user_agent)),
+    min(case when attributes ? 'latitude' then spot_of(attributes) end), min(occurred_at), max(occurred_at)
   from fresh
   where type in ('session_created', 'login_succeeded', 'admin_login') and user_id is not null and not synthetic
   group by tenant_id, user_id, type = 'admin_login', country, case when type = 'admin_login' then (occurred_at, id) end;
