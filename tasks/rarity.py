@@ -79,7 +79,8 @@ def _emergencies(events: pd.DataFrame) -> pd.Series:
     said = rows["break_glass"].notna() if "break_glass" in rows else pd.Series(False, rows.index)
     if "attributes" in rows:
         said |= rows["attributes"].astype(str).str.contains("break_glass", regex=False)
-    return rows.loc[said.to_numpy(bool), "occurred_at"]
+    found: pd.Series = rows.loc[said.to_numpy(bool), "occurred_at"]
+    return found
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:
