@@ -9,6 +9,7 @@ from blocks.orchestrator import start_run
 from runbooks.engine.name import deployment_of
 from spine.clock import SystemClock
 from spine.drill_score import Assertion, Seen, judge, score
+from spine.errors import OpsSpineError
 from spine.ids import IncidentId
 from spine.incident import Incident
 from store import drills
@@ -84,11 +85,15 @@ async def _played(play: Play, edge: Edge) -> Rehearsed:
 
 
 async def _ended(play: Play) -> None:
-    """Leave nothing open behind a drill that broke off."""
+    """Leave nothing open behind a drill that broke off; what cannot be taken back now, reconcile tries again."""
     with play.database.system() as connection:
         run = drills.get(connection, play.run.id)
-    if run is not None and run.incident_id is not None:
+    if run is None or run.incident_id is None:
+        return
+    try:
         await end(play, run.incident_id, "the drill broke off")
+    except OpsSpineError as error:
+        _log.warning("%s", error)
 
 
 def _seen(play: Play, found: Replayed, incident: IncidentId | None) -> Seen:

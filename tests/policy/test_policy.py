@@ -53,6 +53,7 @@ requests = st.builds(
     cross_tenant=st.booleans(),
     confidence=st.one_of(st.floats(0, 1), st.just(float("nan"))),
     suppressed=st.booleans(),
+    undrilled=st.sampled_from(["", "never drilled"]),
 )
 
 
