@@ -207,6 +207,9 @@ class ShareLimit(Frozen):
     line."""
     min_events: int
     """So many of the whole are needed to say anything."""
+    people: bool = Field(default=False, exclude_if=lambda value: not value)
+    """True when reaching `least` shows that people get what they want: it stands for the legitimate attempts that fixed
+    needs otherwise. Whoever signs up is known to nobody."""
 
 
 class Lingering(Frozen):

@@ -39,6 +39,15 @@ def too_few(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
     return None
 
 
+def reached(limits: Sequence[ShareLimit], sums: Counts) -> list[tuple[ShareLimit, str]]:
+    """The limits whose least is reached by enough events, each in words."""
+    return [
+        (limit, told(limit, whole, part))
+        for limit, (whole, part) in zip(limits, sums, strict=True)
+        if limit.least is not None and whole >= max(limit.min_events, 1) and part / whole >= limit.least
+    ]
+
+
 def missed(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
     """Which share is under its least; None = none is."""
     for limit, (whole, part) in zip(limits, sums, strict=True):

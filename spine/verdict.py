@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from spine.plan import VerifyCriteria
-from spine.share import Counts, exceeded, missed, too_few, totals
+from spine.share import Counts, exceeded, missed, reached, too_few, totals
 from spine.span import span
 
 LEAST_SUCCESS = 0.9
@@ -130,8 +130,7 @@ def judge(criteria: VerifyCriteria, samples: Sequence[Sample], *, applied_at: da
 
 def _short(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numbers: dict[str, float]) -> Verdict | None:
     """The answer when the end of the calm, as long as the hold, falls short of a share; None = it does not."""
-    held = (s.shares for s in calm if s.start >= calm[-1].end - criteria.hold)
-    sums = totals(held, criteria.shares)
+    sums = totals(_held(criteria, calm), criteria.shares)
     short = missed(criteria.shares, sums)
     because = short or too_few(criteria.shares, sums)
     if because is None:
@@ -146,7 +145,8 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
     attempts = int(numbers["legitimate_attempts"])
     if criteria.lingering is not None:
         return _gone(criteria, calm, stopped, numbers)
-    if attempts < criteria.min_legitimate:
+    shown = reached(criteria.shares, totals(_held(criteria, calm), criteria.shares))
+    if attempts < criteria.min_legitimate and not any(limit.people for limit, _ in shown):
         enough = f"too few ({criteria.min_legitimate} are needed) to rule harm out"
         because = f"failures fell, but {attempts} legitimate attempts are {enough}"
         return Verdict(outcome=Outcome.INCONCLUSIVE, because=because, cause=cause, pending=early, numbers=numbers)
@@ -157,9 +157,11 @@ def _settled(criteria: VerifyCriteria, calm: Sequence[Sample], early: bool, numb
     )
     because = (
         f"at most {max(s.failures for s in calm)} failures per {span(criteria.window)} (limit "
-        f"{criteria.max_failures_per_window:.0f}) for {span(calm[-1].end - calm[0].start)}; {why}; "
-        f"legitimate success {numbers['legitimate_success_rate']:.1%} of {attempts}"
+        f"{criteria.max_failures_per_window:.0f}) for {span(calm[-1].end - calm[0].start)}; {why}"
     )
+    if attempts or not shown:
+        because += f"; legitimate success {numbers['legitimate_success_rate']:.1%} of {attempts}"
+    because = "; ".join([because, *(text for _, text in shown)])
     return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)
 
 
@@ -169,6 +171,11 @@ def _gone(criteria: VerifyCriteria, calm: Sequence[Sample], stopped: int, number
     because = f"nothing of the old sessions worked for {span(calm[-1].end - calm[0].start)}; {why}"
     cause = Cause.STOPPED if stopped else Cause.ENDED
     return Verdict(outcome=Outcome.FIXED, because=because, cause=cause, numbers=numbers)
+
+
+def _held(criteria: VerifyCriteria, calm: Sequence[Sample]) -> list[Counts]:
+    """The shares of the calm's end, as long as the hold."""
+    return [s.shares for s in calm if s.start >= calm[-1].end - criteria.hold]
 
 
 def _restless(criteria: VerifyCriteria, complete: Sequence[Sample], late: bool, numbers: dict[str, float]) -> Verdict:

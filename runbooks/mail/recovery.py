@@ -28,7 +28,7 @@ def _shares(case: Case, settings: VerifySettings, stream: Stream) -> tuple[Share
         found.append(
             ShareLimit(
                 name="mails that arrive", of=mails, part=mails[:1], least=settings.min_delivered,
-                min_events=settings.min_mails,
+                min_events=settings.min_mails, people=True,
             )
         )  # fmt: skip
     usual = usual_completed_share(case, reading, stream, least=settings.min_mails)
@@ -37,6 +37,7 @@ def _shares(case: Case, settings: VerifySettings, stream: Stream) -> tuple[Share
             ShareLimit(
                 name=f"{stream.noun} that are completed", of=(stream.sent.value,), part=(stream.completed.value,),
                 least=round(settings.min_completed_of_usual * usual, 4), min_events=settings.min_mails,
+                people=True,
             )
         )  # fmt: skip
     if "email.failover" in case.tried or any(rung.action_key == "email.failover" for rung in ladder(case, stream)):

@@ -59,6 +59,19 @@ def test_fixed_needs_every_share_and_harm_waits_until_the_effect_had_its_time(
     assert because in verdict.because
 
 
+@pytest.mark.parametrize(
+    ("people", "outcome"), [(True, Outcome.FIXED), (False, Outcome.INCONCLUSIVE)], ids=["shows people", "does not"]
+)
+def test_where_nobody_is_known_a_share_may_show_that_people_get_what_they_want(people: bool, outcome: Outcome) -> None:
+    criteria = CRITERIA.model_copy(update={"shares": (ARRIVE.model_copy(update={"people": people}), BOUNCE)})
+    found = [replace(one, legitimate_attempts=0, legitimate_successes=0) for one in windows(GOOD, GOOD, GOOD)]
+    verdict = judge(criteria, found, applied_at=START, now=START + 5 * WINDOW)
+    assert verdict.outcome is outcome
+    assert ("mails that arrive: 120 of 120 (100.0%)" in verdict.because) is people
+    few = [replace(one, shares=FEW) for one in found]
+    assert judge(criteria, few, applied_at=START, now=START + 5 * WINDOW).outcome is Outcome.INCONCLUSIVE
+
+
 def test_the_stop_condition_names_the_shares_that_are_harm() -> None:
     assert stop_condition(CRITERIA).endswith("or mails that bounce are over 5.0% of at least 30")
 
