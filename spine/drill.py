@@ -17,6 +17,7 @@ from spine.ids import TenantId
 from spine.incident import IncidentKind
 from spine.plan import Gate, Verb
 from spine.settings import PolicySettings, Settings
+from spine.settings.probe import OidcSettings
 from spine.severity import Severity
 from spine.verdict import Outcome
 
@@ -94,6 +95,8 @@ class Drill:
     """What diagnostics say, by their keys; one that is not here says UNKNOWN. A drill asks nobody outside."""
     site: Mapping[str, Any] = field(default_factory=dict)
     """Fields of PolicySettings under which it is played (captcha_provider …); the rest are the defaults."""
+    issuers: Mapping[str, str] = field(default_factory=dict)
+    """Issuers that count as configured (`OPSSPINE_PROBE__OIDC`), by the provider's name; nobody asks them."""
     refuses: frozenset[str] = frozenset()
     """Actions that stay unapproved when the drill decides by itself: it says no to any question that holds one."""
     replay_minutes: int = 60
@@ -126,6 +129,9 @@ def drill_settings(settings: Settings, drill: Drill) -> Settings:
             "env": "prod",
             "decision": type(settings.decision)(),
             "policy": PolicySettings(**drill.site),
+            "probe": settings.probe.model_copy(
+                update={"oidc": {name: OidcSettings(issuer=issuer) for name, issuer in drill.issuers.items()}}
+            ),
             "verify": settings.drill.verify,
         }
     )
