@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from spine.action import ActionSpec
 from spine.clock import Clock
+from spine.errors import OpsSpineError
 from spine.lease import Lease
 from spine.settings import Settings
 from store.engine import Database
@@ -68,6 +69,8 @@ class Performed:
     """Hashes of the requests and what the other side calls them; stored with the lease."""
     image: dict[str, Any] | None = None
     """The foreseen image with what was learned on the way; None = nothing was."""
+    pending: OpsSpineError | None = None
+    """Why it is not finished; what is in the image need not be done again."""
 
 
 @runtime_checkable
@@ -79,7 +82,10 @@ class Outside(Protocol):
     """
 
     def foresee(self, world: World, lease: Lease) -> dict[str, Any]:
-        """What is there before; stored as `outside` of the lease's pre-image."""
+        """What is there before; stored as `outside` of the lease's pre-image.
+
+        With `complete: false` it is asked again in the next round, to go on from there.
+        """
         ...
 
     def perform(self, world: World, lease: Lease) -> Performed:

@@ -59,6 +59,8 @@ class Api:
     clock: Clock
     credential: str
     """Which settings hold what opens it, for the error that says it does not."""
+    rounds: int = 1
+    """How many rounds' time all calls together may take."""
     open: Headers = lambda _again: {}
     receipts: list[dict[str, Any]] = field(default_factory=list)
     _ends: float = field(init=False)
@@ -68,7 +70,7 @@ class Api:
         context = ssl.create_default_context()
         if self.limits.ca_file is not None:
             context.load_verify_locations(self.limits.ca_file)
-        self._ends = time.monotonic() + self.limits.round_seconds
+        self._ends = time.monotonic() + self.rounds * self.limits.round_seconds
         self._client = httpx.Client(
             verify=context, trust_env=False, follow_redirects=False,
             headers={"User-Agent": "opsspine", "Accept": "application/json", "Accept-Encoding": "identity"},

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import rfc8785
 from sqlalchemy import Connection
 
 from spine.action import ActionParams, ActionSpec
-from spine.errors import Refused, Transient
+from spine.errors import Broken, OpsSpineError, Refused, Transient
 from spine.identity import Slowed
 from spine.lease import Lease, LeaseState
 from store import leases
@@ -26,6 +26,9 @@ _RECEIPTS = 50
 """Calls listed one by one in a receipt; a hash covers them all."""
 _TOLD = 20
 """Users told one by one."""
+_APART = timedelta(seconds=60)
+"""So long what was accepted is waited for before it is asked again: who logs in meanwhile need not do so twice."""
+_IN_FORCE, _GONE = "in force", "is not there any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,52 +55,60 @@ class IdentityMitigation(Generic[P]):
         return Observation(in_force=True)
 
     def foresee(self, world: World, lease: Lease) -> dict[str, Any]:
-        """Every user as they are, or why nothing is done to them."""
-        since = world.clock.now()
+        """Every user as they are, or why nothing is done to them; as many as a round has time for."""
+        known = (lease.pre_image or {}).get("outside") or {}
+        since = known.get("since") or world.clock.now().isoformat()
+        users = dict(known.get("users") or {})
         with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
             scene = self._scene(world, lease, since)
-            users = {target: self._before(provider, target, scene) for target in lease.targets}
-            return {"provider": provider.title, "since": since.isoformat(), "users": users}
-
-    def perform(self, world: World, lease: Lease) -> Performed:
-        """One user after the other; one whose answer is lost does not keep the others waiting."""
-        image = dict(lease.pre_image["outside"]) if lease.pre_image else {}
-        users, lost = {name: dict(user) for name, user in image["users"].items()}, []
-        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
-            scene = self._scene(world, lease, datetime.fromisoformat(image["since"]))
-            for name, user in users.items():
-                if "problem" in user:
+            for target in dict.fromkeys(lease.targets):
+                if target in users:
                     continue
                 try:
-                    user.update(self._do(provider, name, user, scene))
+                    users[target] = self._before(provider, target, scene)
                 except Slowed:
-                    raise
+                    if len(users) == len(known.get("users") or {}):
+                        raise
+                    break
+            complete = set(users) == set(lease.targets)
+            return {**known, "provider": provider.title, "since": since, "users": users, "complete": complete}
+
+    def perform(self, world: World, lease: Lease) -> Performed:
+        """One user after the other, each read back at once; one whose answer is lost keeps nobody else waiting."""
+        image = dict((lease.pre_image or {})["outside"])
+        users = {name: dict(user) for name, user in image["users"].items()}
+        lost: list[str] = []
+        pending: OpsSpineError | None = None
+        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
+            scene = self._scene(world, lease, image["since"])
+            for name, user in users.items():
+                if "problem" in user or "seen" in user:
+                    continue
+                try:
+                    self._do(provider, name, user, scene)
+                except (Slowed, Broken) as error:
+                    pending = error
+                    break
                 except Transient as error:
                     lost.append(f"{name}: {error}")
             receipt = _receipt(provider.receipts())
-        if lost:
-            raise Transient(f"{len(lost)} of {len(users)} are not known: {'; '.join(lost[:_TOLD])}")
-        return Performed(receipt=receipt, image={**image, "users": users})
+        if pending is None and lost:
+            pending = Transient(f"{len(lost)} of {len(users)} are not known: {'; '.join(lost[:_TOLD])}")
+        if pending is None and not image["complete"]:
+            pending = Slowed(f"{len(users)} of {len(lease.targets)} so far; the others follow")
+        return Performed(receipt=receipt, image={**image, "users": users}, pending=pending)
 
     def observe(self, world: World, lease: Lease) -> Observation:
-        """Every user read back. Those it could not be done to are told, and do not hold up the rest."""
+        """Every user read back who was not yet. Those it could not be done to are told, and hold up nobody."""
         image = (lease.pre_image or {}).get("outside")
-        if image is None:
-            return Observation(in_force=False, detail={"outside": "nothing was begun"})
+        if image is None or not image["complete"]:
+            return Observation(in_force=False, detail={"outside": "not everybody was begun with"})
         told: dict[str, str] = {}
-        marks: dict[str, str] = {}
-        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
-            scene = self._scene(world, lease, datetime.fromisoformat(image["since"]))
+        with opened(world.settings, lease.tenant_id, key=str(lease.id), rounds=3) as provider:
+            scene = self._scene(world, lease, image["since"])
             for name, user in image["users"].items():
-                account = None if "problem" in user else provider.find(name)
-                if account is None:
-                    told[name] = user.get("problem", "is not there any more")
-                elif self.work.done(provider, account, scene, user):
-                    told[name] = "in force" + (f"; {user['note']}" if user.get("note") else "")
-                    marks.update({name: account.mark} if account.mark else {})
-                else:
-                    told[name] = "not in force"
-            return _seen(provider.title, told, marks, image["users"])
+                told[name] = self._read(provider, name, user, scene)
+            return _seen(provider.title, told, image["users"])
 
     def withdraw(self, world: World, lease: Lease) -> Observation:
         """Take back what is ours, user by user; one that fails does not keep the others from being tried."""
@@ -106,8 +117,8 @@ class IdentityMitigation(Generic[P]):
             return Observation(in_force=False)
         left: dict[str, str] = {}
         failed: list[str] = []
-        with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
-            scene = self._scene(world, lease, datetime.fromisoformat(image["since"]))
+        with opened(world.settings, lease.tenant_id, key=str(lease.id), rounds=3) as provider:
+            scene = self._scene(world, lease, image["since"])
             for name, user in image["users"].items():
                 if "problem" in user:
                     continue
@@ -116,9 +127,8 @@ class IdentityMitigation(Generic[P]):
                 except (Transient, Refused) as error:
                     failed.append(f"{name}: {error}")
         if failed:
-            raise Transient(
-                f"not taken back for {len(failed)} of {len(left) + len(failed)}: {'; '.join(failed[:_TOLD])}"
-            )
+            many = len(left) + len(failed)
+            raise Transient(f"not taken back for {len(failed)} of {many}: {'; '.join(failed[:_TOLD])}")
         notes = [f"{name}: {why}" for name, why in left.items() if why]
         return Observation(in_force=False, detail={"left": left, **({"told": "; ".join(notes)} if notes else {})})
 
@@ -131,16 +141,35 @@ class IdentityMitigation(Generic[P]):
         except Refused as error:
             return {"problem": str(error)}
 
-    def _do(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> dict[str, str]:
-        """What is learned: a problem that will stay, or a note."""
+    def _do(self, provider: IdentityProvider, name: str, user: dict[str, Any], scene: Scene) -> None:
+        """Adds what is learned: a problem that will stay, or a note, and that it was seen to be so."""
         try:
             account = _same(provider, name, user)
-            if self.work.done(provider, account, scene, user):
-                return {}
-            note = self.work.do(provider, account, scene, user)
+            if not self.work.done(provider, account, scene, user):
+                if scene.now - _asked(user) < _APART:
+                    return
+                if note := self.work.do(provider, account, scene, user):
+                    user["note"] = note
+                user["asked"] = scene.now.isoformat()
+                account = _same(provider, name, user)
+                if not self.work.done(provider, account, scene, user):
+                    return
         except Refused as error:
-            return {"problem": str(error)}
-        return {"note": note} if note else {}
+            user["problem"] = str(error)
+        else:
+            user["seen"] = account.mark
+
+    def _read(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> str:
+        """How it stands with one user, for people."""
+        if "problem" in user:
+            return str(user["problem"])
+        if "seen" not in user:
+            account = provider.find(name)
+            if account is None or account.id != user["id"]:
+                return _GONE
+            if not self.work.done(provider, account, scene, user):
+                return "not in force"
+        return _IN_FORCE + (f"; {user['note']}" if user.get("note") else "")
 
     def _undo(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> str:
         """Why something was left; "" = all of ours is gone.
@@ -148,14 +177,18 @@ class IdentityMitigation(Generic[P]):
         Raises:
             Transient: it is still there.
         """
-        if provider.find(name) is None:
-            return "is not there any more"
-        why = self.work.undo(provider, _same(provider, name, user), scene, user)
-        if not self.work.undone(provider, _same(provider, name, user), scene, user):
+        account = provider.find(name)
+        if account is None:
+            return _GONE
+        if account.id != user["id"]:
+            return "is another account by now; left alone"
+        gone = self.work.undone(provider, account, scene, user)
+        why = self.work.undo(provider, account, scene, user)
+        if not gone and not self.work.undone(provider, _same(provider, name, user), scene, user):
             raise Transient("it was accepted, but reading back finds it as before")
         return why
 
-    def _scene(self, world: World, lease: Lease, since: datetime) -> Scene:
+    def _scene(self, world: World, lease: Lease, since: str) -> Scene:
         with world.database.system() as connection:
             live = leases.list_live(connection, lease.tenant_id)
             spared = self.spare(connection, world.settings)
@@ -167,15 +200,19 @@ class IdentityMitigation(Generic[P]):
             for name in set(lease.targets) & set(users):
                 if "problem" not in users[name]:
                     others.setdefault(name, []).append(users[name])
-        marks: Mapping[str, str] = ((lease.receipt or {}).get("read_back") or {}).get("marks") or {}
         return Scene(
-            since=since,
+            now=world.clock.now(),
+            since=datetime.fromisoformat(since),
             roles=self.roles(world, lease),
             targets=frozenset(lease.targets),
             spared=spared,
             others={name: tuple(images) for name, images in others.items()},
-            marks=marks,
         )
+
+
+def _asked(user: Image) -> datetime:
+    """When it was accepted last; long ago if never."""
+    return datetime.fromisoformat(user["asked"]) if "asked" in user else datetime.min.replace(tzinfo=UTC)
 
 
 def _same(provider: IdentityProvider, name: str, user: Image) -> Account:
@@ -188,15 +225,15 @@ def _same(provider: IdentityProvider, name: str, user: Image) -> Account:
     return account
 
 
-def _seen(title: str, told: Mapping[str, str], marks: Mapping[str, str], users: Mapping[str, Image]) -> Observation:
-    done = [name for name, said in told.items() if said.startswith("in force")]
-    problems = [name for name in told if "problem" in users[name] or told[name] == "is not there any more"]
-    odd = [f"{name}: {said}" for name, said in told.items() if said != "in force"]
-    detail: dict[str, Any] = {"provider": title, "users": dict(told), "marks": dict(marks)}
+def _seen(title: str, told: Mapping[str, str], users: Mapping[str, Image]) -> Observation:
+    done = [name for name, said in told.items() if said.startswith(_IN_FORCE)]
+    settled = [name for name, said in told.items() if "problem" in users[name] or said == _GONE]
+    odd = [f"{name}: {said}" for name, said in told.items() if said != _IN_FORCE]
+    detail: dict[str, Any] = {"provider": title, "users": dict(told)}
     if odd:
         more = f"; and {len(odd) - _TOLD} more" if len(odd) > _TOLD else ""
         detail["told"] = f"in force for {len(done)} of {len(told)}; {'; '.join(odd[:_TOLD])}{more}"
-    return Observation(in_force=bool(done) and len(done) + len(problems) == len(told), detail=detail)
+    return Observation(in_force=bool(done) and len(done) + len(settled) == len(told), detail=detail)
 
 
 def _receipt(calls: list[dict[str, Any]]) -> dict[str, Any]:

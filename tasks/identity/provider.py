@@ -37,8 +37,8 @@ def title(settings: Settings, tenant: TenantId) -> str:
 
 
 @contextmanager
-def opened(settings: Settings, tenant: TenantId, *, key: str) -> Iterator[IdentityProvider]:
-    """The tenant's provider for one round of calls. `key` makes a repeated write of a lease the same one.
+def opened(settings: Settings, tenant: TenantId, *, key: str, rounds: int = 1) -> Iterator[IdentityProvider]:
+    """The tenant's provider for one round of calls, or some. `key` makes a repeated write of a lease the same one.
 
     Raises:
         Broken: there is none.
@@ -50,6 +50,7 @@ def opened(settings: Settings, tenant: TenantId, *, key: str) -> Iterator[Identi
     api = Api(
         title=title(settings, tenant),
         base=known.url,
+        rounds=rounds,
         limits=settings.identity,
         # signatures and rate limits are judged by clocks of others, so not even a drill's clock counts here
         clock=SystemClock(),

@@ -21,9 +21,10 @@ def tell(world: World, lease: Lease, kind: str, data: dict[str, Any]) -> dict[st
 
 
 def ask(world: World, lease: Lease, kind: str) -> dict[str, Any]:
-    """What the application says has become of it."""
+    """What the application says has become of it: "email.retry_queue" is asked for as "email.ask.retry_queue"."""
+    group, _, name = kind.partition(".")
     with _application(world, lease) as application:
-        return application.ask(f"ask.{kind}", {"id": f"{lease.id}:{kind}", "lease": str(lease.id)})
+        return application.ask(f"{group}.ask.{name}", {"id": f"{lease.id}:{kind}", "lease": str(lease.id)})
 
 
 @contextmanager

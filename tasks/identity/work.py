@@ -10,13 +10,14 @@ from spine.identity_guard import LEAST_ADMINS_LEFT
 from tasks.identity.port import Account, Grant, IdentityProvider
 
 Image = Mapping[str, Any]
-"""What was there before, of one user."""
+"""What was there before, of one user; `seen`: the mark it had when it was read back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """The lease's part of the story, as a `Work` needs it."""
 
+    now: datetime
     since: datetime
     """When it was foreseen: what is older is meant."""
     roles: tuple[str, ...]
@@ -26,8 +27,6 @@ class Scene:
     """Everybody it must never be done to, by any of their names, in lower case."""
     others: Mapping[str, tuple[Image, ...]]
     """Images of the same action by other leases in force, by target."""
-    marks: Mapping[str, str]
-    """`Account.mark` by target, as it was read back when the lease came into force."""
 
 
 class Work(Protocol):
@@ -95,7 +94,7 @@ class Lock:
             return "was locked before; left so"
         if scene.others.get(account.name):
             return "another lease locks this user, too; left so"
-        known = scene.marks.get(account.name, "")
+        known = str(image.get("seen") or "")
         if known and account.mark and account.mark != known:
             return "somebody else changed the lock since; left so"
         return None

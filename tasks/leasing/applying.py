@@ -106,12 +106,25 @@ def settle_unknown(
     if lease.state in (*_IN_FORCE, LeaseState.REVERTED):
         return lease
     try:
-        seen = turn.look(lease) if lease.state in _PENDING else None
+        seen = _seen(turn, lease)
     except OpsSpineError as error:
         return _blind(turn, lease, error)
     if (why := _end_because(lease, seen, ports.clock.now())) is not None:
         return revert_lease(database, lease_id, reason=why, ports=ports, fence=fence, actor=actor)
     return _finish(turn, lease, found=seen is not None and seen.in_force)
+
+
+def _seen(turn: Turn, lease: Lease) -> Observation | None:
+    """What is there of a lease that may be in force; None = it cannot be.
+
+    Beyond our store the effect looks for itself, target by target, and keeps what it saw: a look at everything comes
+    last, before it is given up.
+    """
+    if lease.state not in _PENDING:
+        return None
+    if isinstance(turn.mitigation(lease), Outside) and lease.attempts < MOST_ATTEMPTS:
+        return Observation(in_force=False)
+    return turn.look(lease)
 
 
 def _blind(turn: Turn, lease: Lease, error: OpsSpineError) -> Lease:

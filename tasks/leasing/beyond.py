@@ -27,12 +27,14 @@ def carry_out(turn: Turn, lease: Lease) -> tuple[Lease, dict[str, Any]]:
     mitigation = turn.mitigation(lease)
     assert isinstance(mitigation, Outside)
     image = (lease.pre_image or {}).get("outside")
-    if image is None:
+    if image is None or image.get("complete") is False:
         image = mitigation.foresee(turn.world, lease)
     claimed = _claim(turn, lease, image, apply=mitigation)
     done = mitigation.perform(turn.world, claimed)
     if done.image is not None and done.image != image:
         claimed = _claim(turn, claimed, done.image)
+    if done.pending is not None:
+        raise done.pending
     return claimed, done.receipt
 
 

@@ -1,4 +1,4 @@
-"""An Auth0 tenant, as far as its Management API is used here. Deletions are accepted and done when `settle` is called."""
+"""An Auth0 tenant, as far as its Management API is used here. Deletions are accepted, and done by `settle`."""
 
 import json
 from datetime import timedelta
@@ -144,7 +144,11 @@ class Auth0Double(Double):
         ("DELETE", f"{API}/users/{{id}}/sessions", lambda self, _, id: self.end(id, "sessions")),
         ("DELETE", f"{API}/users/{{id}}/refresh-tokens", lambda self, _, id: self.end(id, "tokens")),
         ("GET", f"{API}/users/{{id}}/sessions", lambda self, _, id: self.listed(self.one(id)["sessions"], "sessions")),
-        ("GET", f"{API}/users/{{id}}/refresh-tokens", lambda self, _, id: self.listed(self.one(id)["tokens"], "tokens")),
+        (
+            "GET",
+            f"{API}/users/{{id}}/refresh-tokens",
+            lambda self, _, id: self.listed(self.one(id)["tokens"], "tokens"),
+        ),
         ("GET", f"{API}/users/{{id}}/roles", get_roles),
         ("DELETE", f"{API}/users/{{id}}/roles", lambda self, body, id: self.change_roles(body, id, False)),
         ("POST", f"{API}/users/{{id}}/roles", lambda self, body, id: self.change_roles(body, id, True)),

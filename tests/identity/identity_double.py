@@ -101,7 +101,7 @@ class Double:
 
     def writes(self) -> list[str]:
         """What was asked for beside reading and tokens, in order."""
-        return [f"{m} {p}" for m, p in self.log if m != "GET" and "token" not in p]
+        return [f"{m} {p}" for m, p in self.log if m != "GET" and not p.endswith("/token")]
 
     def close(self) -> None:
         self._server.shutdown()

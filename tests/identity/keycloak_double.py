@@ -35,7 +35,9 @@ class KeycloakDouble(Double):
         self.users[f"id-{name}"] = {
             "id": f"id-{name}", "username": name, "email": f"{name}@example.org", "enabled": True, "notBefore": 0,
             "sessions": [{"id": f"s-{name}", "start": started}], "roles": set(roles),
-            "credentials": [{"id": f"p-{name}", "type": "password", "createdDate": started}, {"id": "o", "type": "otp"}],
+            "credentials": [
+                {"id": f"p-{name}", "type": "password", "createdDate": started}, {"id": "o", "type": "otp"}
+            ],
             **record,
         }  # fmt: skip
 

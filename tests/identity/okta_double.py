@@ -145,6 +145,10 @@ class OktaDouble(Double):
         ("GET", f"{API}/users/{{id}}/roles", get_roles),
         ("DELETE", f"{API}/users/{{id}}/roles/{{role}}", unassign),
         ("POST", f"{API}/users/{{id}}/roles", reassign),
-        ("GET", f"{API}/users/{{id}}/roles/{{role}}/targets/groups", lambda self, _, id, role: self.users[id].get("groups", [])),
+        (
+            "GET",
+            f"{API}/users/{{id}}/roles/{{role}}/targets/groups",
+            lambda self, _, id, role: self.users[id].get("groups", []),
+        ),
         ("GET", f"{API}/iam/assignees/users", assignees),
     )

@@ -74,7 +74,9 @@ class WebhookDouble(Double):
             return self.queue.get(data["id"], {"known": False})
         if question == "admins":
             return {
-                "users": [{"user": n, "locked": u["locked"]} for n, u in self.users.items() if u["roles"] & set(data["roles"])]
+                "users": [
+                    {"user": n, "locked": u["locked"]} for n, u in self.users.items() if u["roles"] & set(data["roles"])
+                ]
             }
         if question == "tenant":
             return {"oldest_session_at": self.oldest([m for u in self.users.values() for m in u["sessions"]])}
