@@ -33,6 +33,7 @@ from store.migrate import migrate
 from store.partition import ensure_days
 from store.source import Source
 from store.unknown_now import usual_users
+from tasks.advising import Runbooks, advise
 from tasks.detecting import tick
 from tasks.watch import Watch
 
@@ -93,12 +94,14 @@ def backtest(
     *,
     tenant: TenantId | None = None,
     history_days: float | None = None,
+    runbooks: Runbooks | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Replay `events` (the columns of an event, `occurred_at` aware) and tell which incidents would have opened.
 
     `tenant` None takes each row's own tenant. The first `history_days` only feed the baselines; None takes
-    `default_history_days`. `progress` is told minutes done, and how many there are.
+    `default_history_days`. With `runbooks`, each line tells as `advice` what the engine would have proposed.
+    `progress` is told minutes done, and how many there are.
     """
     if events.empty:
         return Report()
@@ -106,7 +109,7 @@ def backtest(
         events = events.sort_values("occurred_at", kind="stable")
     days = default_history_days(events) if history_days is None else history_days
     with _database() as database:
-        replay = _Replay(database, settings, tenant, events)
+        replay = _Replay(database, settings, tenant, events, runbooks or {})
         replay.warm(days)
         watch = replay.watch(events)
         del events
@@ -129,8 +132,10 @@ def _database() -> Iterator[Database]:
 
 
 class _Replay:
-    def __init__(self, database: Database, settings: Settings, tenant: TenantId | None, events: pd.DataFrame) -> None:
-        self.database, self.settings, self.tenant = database, settings, tenant
+    def __init__(
+        self, database: Database, settings: Settings, tenant: TenantId | None, events: pd.DataFrame, runbooks: Runbooks
+    ) -> None:
+        self.database, self.settings, self.tenant, self.runbooks = database, settings, tenant, runbooks
         self.times = events["occurred_at"].reset_index(drop=True)
         self.table = pa.Table.from_pandas(events, preserve_index=False)
         self.position = 0
@@ -138,6 +143,7 @@ class _Replay:
         self.opened: dict[IncidentId, tuple[datetime, Severity]] = {}
         self.live: dict[IncidentId, Incident] = {}
         self.users: dict[tuple[TenantId, str], str] = {}
+        self.advice: dict[IncidentId, dict[str, Any]] = {}
 
     def warm(self, days: float) -> None:
         """Ingest the history in one go, and set the clock behind it."""
@@ -184,6 +190,7 @@ class _Replay:
                         **self._user_of(incident),
                         "severity": severity.value,
                         "incident_id": str(identity),
+                        **({"advice": self.advice[identity]} if identity in self.advice else {}),
                         "evidence": evidence,
                     }
                 )
@@ -199,6 +206,9 @@ class _Replay:
             if opening.opened:
                 at = min(max(opening.held_at, before), self.now)
                 self.opened[opening.incident.id] = (at, opening.incident.severity)
+                advice = advise(self.database, self.settings, self.runbooks, opening.incident, self.now)
+                if advice:
+                    self.advice[opening.incident.id] = advice
         for incident in result.ended:
             self.live.pop(incident.id, None)
 

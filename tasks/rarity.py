@@ -59,8 +59,10 @@ def _facts(events: pd.DataFrame) -> pd.Series:
     """What may be an exact fact now, or is one when no second factor has come."""
     if {"attributes", "session_id"}.isdisjoint(events.columns):
         return pd.Series(dtype=events["occurred_at"].dtype)
-    factors = events.loc[events["type"].isin(_FACTORS), "occurred_at"]
-    return pd.concat([events.loc[events["type"].isin(_TELLING), "occurred_at"], factors + _PATIENCE, _tokens(events)])
+    kinds, times = events["type"], events["occurred_at"]
+    told: pd.Series = times[kinds.isin(_TELLING)]
+    found: pd.Series = pd.concat([told, times[kinds.isin(_FACTORS)] + _PATIENCE, _tokens(events)])
+    return found
 
 
 def _tokens(events: pd.DataFrame) -> pd.Series:
