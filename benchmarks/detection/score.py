@@ -35,6 +35,8 @@ NEAR_BEFORE_SECONDS = 1_800
 NEAR_AFTER_SECONDS = 7_200
 PATIENT = "spray_slow"
 """Its times to detect are told apart: nobody can notice it within minutes."""
+COUNTED = frozenset(TYPES) - {"TENANT_LEAK_RISK", "SESSION_ANOMALIES", "SUSPICIOUS_ADMIN_LOGIN"}
+"""Types that are seen in counts. Of the others a single event may tell; their times would flatter the summary."""
 Truth = dict[str, Any]
 Line = dict[str, Any]
 
@@ -111,10 +113,10 @@ class Score:
         return self.types[name].false / self.tenant_weeks
 
     def summary(self) -> dict[str, Any]:
-        """The figures over all types that occurred; false alerts, openings and times over all lines."""
+        """The figures over all types that occurred; times of the counted types, without slow sprays, alone."""
         tallies = self.types.values()
         f1 = [tally.f1 for tally in tallies if tally.there]
-        minutes = [minute for tally in tallies for minute in tally.minutes]
+        minutes = [minute for name in COUNTED for minute in self.types[name].minutes]
         found = sum(tally.found for tally in tallies)
         return {
             "macro_f1": round(float(np.mean(f1)), 3) if f1 else None,
