@@ -27,7 +27,7 @@ def recovery(case: Case, settings: VerifySettings) -> VerifyCriteria:
 
 
 def eased(case: Case, settings: VerifySettings) -> VerifyCriteria:
-    """`recovery` of a fault that may be slow: unless that is usual, at most a quarter of what fails now may go on.
+    """`recovery` of a fault that may be slow: one failure a window, a quarter of what fails now, or what is usual.
 
     Where ten sign-ins fail in five minutes, the floor of an attack would call the fault itself a recovery.
     """
@@ -38,5 +38,5 @@ def eased(case: Case, settings: VerifySettings) -> VerifyCriteria:
         return usual
     now = failed * (usual.window / max(case.now - began, usual.window))
     hourly = settings.baseline_factor * (case.usual.failures_per_hour or 0.0)
-    least = max(hourly * (usual.window / timedelta(hours=1)), now / 4)
+    least = max(hourly * (usual.window / timedelta(hours=1)), now / 4, 1.0)
     return usual.model_copy(update={"max_failures_per_window": round(min(usual.max_failures_per_window, least), 3)})

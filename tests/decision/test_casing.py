@@ -46,10 +46,13 @@ def test_a_case_of_callbacks_knows_who_has_another_way_in(database: Database) ->
     )
     seen = read_case(database, replace(incident(now=NOW), tenant_id=ACME, kind=OAUTH), NOW)
     assert seen.readable
-    assert seen.logins[["user_id", "provider", "fate"]].to_numpy().tolist() == [
-        ["bob", "google", "worked"], ["ada", "google", "failed"], ["bob", "google", "failed"],
-    ]  # fmt: skip
-    assert seen.logins["known_user"].tolist() == [True, True, True]
+    assert seen.logins[["type", "user_id", "fate"]].to_numpy().tolist() == [
+        ["oauth_callback_ok", "bob", "worked"],
+        ["login_succeeded", "ada", "worked"],
+        ["oauth_callback_error", "ada", "failed"],
+        ["oauth_callback_error", "bob", "failed"],
+    ]
+    assert seen.logins["known_user"].all()
     assert seen.along["type"].tolist() == ["oauth_started"]
     assert seen.ways == {"ada": frozenset({"password"}), "bob": frozenset({"google"})}
 
