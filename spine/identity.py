@@ -71,11 +71,11 @@ STAND_IN = IdentityFacts(
     can=frozenset(Operation),
     own=True,
     webhook=True,
-    able=frozenset({"drill-admin-1", "drill-admin-2", "drill-admin-3"}),
+    able=frozenset({"drill-admin-1", "drill-admin-2"}),
     break_glass=frozenset({"drill-break-glass"}),
     operators=frozenset({"drill-operator"}),
     logins_per_minute=1000.0,
     honours_not_before=True,
     mail=MailHealth(delivered=100, failed=0, incident=False),
 )
-"""What a drill is told: it asks nobody. Three administrators, so that one may lose a role and two may not."""
+"""What a drill is told: it asks nobody. Two administrators, so that neither may lose the role."""
