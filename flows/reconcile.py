@@ -13,6 +13,8 @@ from flows.detect import stale
 from runbooks import catalogue
 from runbooks.engine.name import deployment_of
 from spine.incident import Incident
+from store.heartbeats import beat
+from tasks.planning import rehearsal_of
 from tasks.reconciling import reconcile_once
 
 
@@ -24,6 +26,17 @@ def _deployment(incident: Incident) -> str | None:
     return deployment_of(incident.kind) if incident.kind in catalogue() else None
 
 
+def _note_overdue(now: datetime) -> None:
+    """Which runbooks do nothing automatically for want of a drill, for whoever asks how the spine is."""
+    with database().system() as connection:
+        overdue = sorted(
+            kind.value.lower()
+            for kind, book in catalogue().items()
+            if rehearsal_of(connection, book, settings()).overdue(now)
+        )
+        beat(connection, "drills", now=now, detail={"overdue": overdue})
+
+
 @flow(name="reconcile", flow_run_name=_name)
 async def reconcile() -> State[None]:
     """One round; a late scheduled run does nothing, for a newer one covers it."""
@@ -32,6 +45,7 @@ async def reconcile() -> State[None]:
         return Completed(message="stale: a newer run has done all this one would")
     with living():
         done = await reconcile_once(database(), settings(), _deployment, now)
+        _note_overdue(now)
     for problem in done.problems:
         get_run_logger().warning("%s", problem)
     return Completed(message=done.sentence)

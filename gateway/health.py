@@ -79,6 +79,7 @@ def stored_checks(context: Context) -> dict[str, dict[str, Any]]:
     for schedule in ("detect", "reconcile"):
         checks[schedule] = _heartbeat(seen.get(schedule), now, schedule_silence)
     checks["outbox"] = _outbox(outbox)
+    checks["drills"] = _drills(seen.get("drills"))
     return checks
 
 
@@ -88,6 +89,16 @@ def _heartbeat(seen: tuple[datetime, dict[str, Any]] | None, now: datetime, sile
     age = now - seen[0]
     status: Status = "pass" if age <= silence else "fail"
     return _check(status, f"last heard of {span(age)} ago", observedValue=age.total_seconds())
+
+
+def _drills(seen: tuple[datetime, dict[str, Any]] | None) -> dict[str, Any]:
+    """Reconcile knows which runbooks are not rehearsed; what that costs, an operator should hear before an incident."""
+    overdue = seen[1].get("overdue", []) if seen else []
+    if not overdue:
+        return _check("pass", "no drill is overdue", observedValue=0)
+    named = ", ".join(overdue)
+    why = f"nothing is automatic any more in {named}: not drilled for too long; `opsspine drill --list` shows more"
+    return _check("warn", why, observedValue=len(overdue))
 
 
 def _outbox(state: OutboxState) -> dict[str, Any]:

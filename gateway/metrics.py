@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.context import Context, context_of
+from store.drills import last_passed
 from store.health import counts, outbox_state
 from store.heartbeats import beats
 
@@ -58,10 +59,16 @@ class _Stored(Collector):
                 for values, n in counts(connection, table).items():
                     family.add_metric(values, n)
                 yield family
-            outbox, seen = outbox_state(connection, now), beats(connection)
+            outbox, seen, drilled = outbox_state(connection, now), beats(connection), last_passed(connection)
         age = outbox.oldest_age.total_seconds() if outbox.oldest_age else 0.0
         yield GaugeMetricFamily("opsspine_outbox_oldest_seconds", "Age of the oldest waiting message.", value=age)
         silence = GaugeMetricFamily("opsspine_heartbeat_age_seconds", "Silence of each part.", labels=["component"])
         for component, (at, _) in seen.items():
             silence.add_metric([component], (now - at).total_seconds())
         yield silence
+        age_of_drills = GaugeMetricFamily(
+            "opsspine_drill_age_seconds", "Since each runbook last came through a drill.", labels=["kind"]
+        )
+        for kind, at in drilled.items():
+            age_of_drills.add_metric([kind.value], (now - at).total_seconds())
+        yield age_of_drills

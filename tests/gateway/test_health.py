@@ -55,7 +55,7 @@ def test_every_component_is_named_and_the_worst_counts(url: str, approval_case: 
     case = approval_case
     assert _checks(url) == {
         "database": "pass", "relay": "warn", "detect": "warn", "reconcile": "warn", "outbox": "pass",
-        "prefect": "fail", "slack": "pass",
+        "drills": "pass", "prefect": "fail", "slack": "pass",
     }  # fmt: skip
     assert httpx.get(f"{url}/api/health").status_code == 503
     with case.database.system() as connection:
@@ -131,3 +131,13 @@ def test_slack_is_reachable_half_configured_or_down(slack_case: Any, serve: Call
     slack_case.slack.down = False
     case.settings.slack.signing_secret = None
     assert slack() == "warn"
+
+
+def test_a_runbook_that_lost_its_automatic_steps_for_want_of_a_drill_is_named(url: str, approval_case: Any) -> None:
+    case = approval_case
+    with case.database.system() as connection:
+        beat(connection, "drills", now=case.clock.now(), detail={"overdue": ["tenant_leak_risk"]})
+    (check,) = httpx.get(f"{url}/api/health").json()["checks"]["drills"]
+    assert check["status"] == "warn"
+    assert "tenant_leak_risk" in check["output"]
+    assert "opsspine drill" in check["output"]
