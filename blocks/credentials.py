@@ -5,13 +5,15 @@ Each mirrors one group of the settings, name by name. `blocks/overlay.py` puts s
 
 import smtplib
 import ssl
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import psycopg
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from slack_sdk import WebClient
 from standardwebhooks import Webhook
+
+from spine.settings.identity import IdentityProviderSettings
 
 NAME = "opsspine"
 """The name under which the spine looks for its blocks."""
@@ -82,6 +84,27 @@ class SpineWebhook(Block):
         return Webhook(self.secret.get_secret_value())
 
 
+class SpineIdentity(Block):
+    """The identity provider called main: the one of every tenant that has none of its own."""
+
+    _block_type_name: ClassVar[str] = "Opsspine Identity Provider"
+    _block_type_slug: ClassVar[str] = "opsspine-identity"
+    kind: Literal["keycloak", "auth0", "okta", "webhook"] = Field(description="Whose admin API it has.")
+    url: str = Field(description="Base URL; docs/identity-providers.md has an example for each kind.")
+    realm: str = Field(default="", description="Keycloak: the realm of the users.")
+    client_id: str = Field(default="", description="Keycloak and Auth0: the machine-to-machine client.")
+    client_secret: SecretStr | None = Field(default=None, description="Keycloak and Auth0: its secret.")
+    token: SecretStr | None = Field(default=None, description="Okta: an API token.")
+    secret: SecretStr | None = Field(default=None, description="Webhook: whsec_…, to sign with.")
+    users_are: Literal["id", "username", "email"] = Field(
+        default="id", description="What user_id of the application's events is at the provider."
+    )
+
+    def checked(self) -> IdentityProviderSettings:
+        """The same as settings, complete or refused; roles of administrators are set beside it."""
+        return IdentityProviderSettings(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class SpineStepUp(Block):
     """The key that seals second-factor secrets; without it no approval can be proven."""
 
@@ -90,4 +113,4 @@ class SpineStepUp(Block):
     secret_key: SecretStr = Field(description="32 bytes, url-safe base64, as Fernet wants it.")
 
 
-ALL: tuple[type[Block], ...] = (SpineDatabase, SpineSlack, SpineSmtp, SpineWebhook, SpineStepUp)
+ALL: tuple[type[Block], ...] = (SpineDatabase, SpineSlack, SpineSmtp, SpineWebhook, SpineIdentity, SpineStepUp)

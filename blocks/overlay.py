@@ -12,11 +12,25 @@ from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from blocks.credentials import ALL, NAME, SpineDatabase, SpineSlack, SpineSmtp, SpineStepUp, SpineWebhook
+from blocks.credentials import (
+    ALL,
+    NAME,
+    SpineDatabase,
+    SpineIdentity,
+    SpineSlack,
+    SpineSmtp,
+    SpineStepUp,
+    SpineWebhook,
+)
 from spine.settings import Settings
 
 B = TypeVar("B", bound=Block)
-_GROUPS: dict[type[Block], str] = {SpineSlack: "SLACK", SpineSmtp: "SMTP", SpineWebhook: "WEBHOOK"}
+_GROUPS: dict[type[Block], str] = {
+    SpineSlack: "SLACK",
+    SpineSmtp: "SMTP",
+    SpineWebhook: "WEBHOOK",
+    SpineIdentity: "IDENTITY__PROVIDERS__MAIN",
+}
 
 
 async def register() -> None:
