@@ -20,10 +20,11 @@ from tasks.identity.fact import identity_facts, with_identity
 from tasks.mitigations import actions
 
 SPECS = {key: mitigation.spec for key, mitigation in actions().items()}
+GOOD = replace(STAND_IN, able=frozenset({"root", "ruth", "rosa"}))
 CASE = case(Crowd(addresses=5, users=30, tries=3, hostile=True))
 
 
-def examined(key: str, *targets: str, settings: Settings | None = None, facts=STAND_IN, **params: object):
+def examined(key: str, *targets: str, settings: Settings | None = None, facts=GOOD, **params: object):
     rules = Rules.of(settings or Settings())
     rules = replace(rules, site=replace(rules.site, identity=facts))
     ttl = SPECS[key].ttl.default if SPECS[key].ttl else None
@@ -41,7 +42,7 @@ def refused(results, name: str) -> str:
     ("key", "targets"),
     [
         ("user.lock_temp", ("u1",)), ("session.revoke_user", ("u1",)), ("session.revoke_scope", ()),
-        ("password.force_reset", ("u1",)), ("admin.role_revoke", ("drill-admin-1",)), ("user.notify", ("u1",)),
+        ("password.force_reset", ("u1",)), ("admin.role_revoke", ("root",)), ("user.notify", ("u1",)),
     ],
 )  # fmt: skip
 def test_with_everything_known_and_good_they_pass(key: str, targets: tuple[str, ...]) -> None:
@@ -59,20 +60,20 @@ def test_with_nothing_looked_up_they_fail_closed(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "target", "facts", "guard", "says"),
     [
-        ("user.lock_temp", "drill-break-glass", STAND_IN, "not_break_glass", "emergency account"),
-        ("user.lock_temp", "u1", replace(STAND_IN, break_glass=None), "not_break_glass", "BREAK_GLASS_USERS"),
-        ("user.lock_temp", "Only", replace(STAND_IN, able=frozenset({"only"})), "an_admin_remains", "0 administrators"),
-        ("user.lock_temp", "u1", replace(STAND_IN, able=None, problem="no roles"), "an_admin_remains", "no roles"),
-        ("admin.role_revoke", "a", replace(STAND_IN, able=frozenset("ab")), "two_admins_remain", "1 administrators"),
-        ("session.revoke_user", "drill-operator", STAND_IN, "operator_excluded", "runs the response"),
-        ("password.force_reset", "u", replace(STAND_IN, mail=MailHealth(delivered=80, failed=20, incident=False)),
+        ("user.lock_temp", "drill-break-glass", GOOD, "not_break_glass", "emergency account"),
+        ("user.lock_temp", "u1", replace(GOOD, break_glass=None), "not_break_glass", "BREAK_GLASS_USERS"),
+        ("user.lock_temp", "Only", replace(GOOD, able=frozenset({"only"})), "an_admin_remains", "0 administrators"),
+        ("user.lock_temp", "u1", replace(GOOD, able=None, problem="no roles"), "an_admin_remains", "no roles"),
+        ("admin.role_revoke", "a", replace(GOOD, able=frozenset("ab")), "two_admins_remain", "1 administrators"),
+        ("session.revoke_user", "drill-operator", GOOD, "operator_excluded", "runs the response"),
+        ("password.force_reset", "u", replace(GOOD, mail=MailHealth(delivered=80, failed=20, incident=False)),
          "mail_healthy", "80% of 100 mails"),
-        ("password.force_reset", "u", replace(STAND_IN, mail=MailHealth(delivered=9, failed=0, incident=False)),
+        ("password.force_reset", "u", replace(GOOD, mail=MailHealth(delivered=9, failed=0, incident=False)),
          "mail_healthy", "only 9 mails"),
-        ("password.force_reset", "u", replace(STAND_IN, mail=MailHealth(delivered=99, failed=0, incident=True)),
+        ("password.force_reset", "u", replace(GOOD, mail=MailHealth(delivered=99, failed=0, incident=True)),
          "mail_healthy", "an incident of e-mail is open"),
-        ("user.notify", "u", replace(STAND_IN, webhook=False), "webhook_ready", "OPSSPINE_WEBHOOK__URL"),
-        ("session.revoke_user", "u", replace(STAND_IN, can=frozenset()), "identity_provider", "cannot end sessions"),
+        ("user.notify", "u", replace(GOOD, webhook=False), "webhook_ready", "OPSSPINE_WEBHOOK__URL"),
+        ("session.revoke_user", "u", replace(GOOD, can=frozenset()), "identity_provider", "cannot end sessions"),
     ],
 )  # fmt: skip
 def test_each_guard_says_why_it_refuses(key: str, target: str, facts, guard: str, says: str) -> None:
@@ -82,10 +83,10 @@ def test_each_guard_says_why_it_refuses(key: str, target: str, facts, guard: str
 @pytest.mark.parametrize(
     ("facts", "scope", "guard", "says"),
     [
-        (replace(STAND_IN, own=False, honours_not_before=False), "tenant", "scope_reachable", "HONOURS_NOT_BEFORE"),
-        (replace(STAND_IN, can=frozenset()), "all", "scope_reachable", "cannot end everybody's"),
-        (replace(STAND_IN, logins_per_minute=None), "tenant", "login_capacity", "LOGINS_PER_MINUTE"),
-        (replace(STAND_IN, logins_per_minute=0.5), "tenant", "login_capacity", "logins a minute are to be expected"),
+        (replace(GOOD, own=False, honours_not_before=False), "tenant", "scope_reachable", "HONOURS_NOT_BEFORE"),
+        (replace(GOOD, can=frozenset()), "all", "scope_reachable", "cannot end everybody's"),
+        (replace(GOOD, logins_per_minute=None), "tenant", "login_capacity", "LOGINS_PER_MINUTE"),
+        (replace(GOOD, logins_per_minute=0.5), "tenant", "login_capacity", "logins a minute are to be expected"),
     ],
 )
 def test_ending_everybodys_sessions_needs_reach_and_capacity(facts, scope: str, guard: str, says: str) -> None:
@@ -93,7 +94,7 @@ def test_ending_everybodys_sessions_needs_reach_and_capacity(facts, scope: str, 
 
 
 def test_where_the_application_honours_the_flag_that_is_enough() -> None:
-    facts = replace(STAND_IN, own=False, can=frozenset())
+    facts = replace(GOOD, own=False, can=frozenset())
     assert examined("session.revoke_scope", facts=facts)["scope_reachable"].passed is True
 
 
