@@ -7,6 +7,7 @@ from psycopg import Cursor
 from sqlalchemy import Connection, text
 
 from spine.detect.entity.frames import EntityFrames, entity_frame
+from store.moment import hour_up_to
 from store.named import sql
 from store.stage import cursor_of
 
@@ -37,7 +38,7 @@ def read_entities(connection: Connection, now: datetime) -> EntityFrames:
 
 
 def _rows(cursor: Cursor[tuple[Any, ...]], name: str, now: datetime) -> list[tuple[Any, ...]]:
-    return cursor.execute(sql(f"tick_{name}"), {"now": now}).fetchall()
+    return cursor.execute(sql(f"tick_{name}"), hour_up_to(now)).fetchall()
 
 
 def drop_old_entities(connection: Connection, before: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from spine.detect.fault.family import COUNTED, FAMILIES
 from spine.detect.frames import COLUMNS, Frames
 from store.entities import read_entities
+from store.moment import hour_up_to
 from store.named import sql
 from store.profile import ensure_profile, hour_of
 from store.stage import cursor_of
@@ -37,8 +38,8 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
     """
     ensure_profile(connection, now)
     with cursor_of(connection) as cursor:
-        logins = cursor.execute(sql("tick_logins"), {"now": now}).fetchall()
-        tenants = cursor.execute(sql("tick_tenants"), {"now": now}).fetchall()
+        logins = cursor.execute(sql("tick_logins"), hour_up_to(now)).fetchall()
+        tenants = cursor.execute(sql("tick_tenants"), hour_up_to(now)).fetchall()
         unknown = unknown_rows(cursor, now, hour_of(now), logins)
         faults = cursor.execute(sql("tick_faults"), {"now": now, **_FAULTS}).fetchall()
     addresses = {row[:2]: row[:2] + row[_LOGIN:] for row in logins if row[_FAILURES] is not None}

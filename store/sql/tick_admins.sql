@@ -4,7 +4,7 @@ with happened as (
   select tenant_id, user_id, occurred_at, id, type = 'admin_login' as login, ip, country, user_agent, synthetic, drill_id,
     attributes @> '{"break_glass": true}' as break_glass
   from auth_ops_logs
-  where occurred_at > %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at > %(since)s and occurred_at <= %(now)s
     and type in ('admin_login', 'admin_action', 'mfa_removed') and user_id is not null
 )
 select l.tenant_id, l.user_id, micros(l.occurred_at), host(l.ip), l.country, agent_hash(l.user_agent)::text,

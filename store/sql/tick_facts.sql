@@ -3,7 +3,7 @@
 with odd as (
   -- sessions used from two addresses or by two users: few, so that all else looks at these alone
   select tenant_id, session_id, drill_id from auth_ops_logs
-  where occurred_at > %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at > %(since)s and occurred_at <= %(now)s
     and type in ('session_created', 'session_used', 'session_refreshed') and session_id is not null
   group by tenant_id, session_id, drill_id
   having min(ip) <> max(ip) or min(user_id) <> max(user_id)
@@ -15,13 +15,13 @@ with odd as (
       false) as automated
   from auth_ops_logs l join odd o on o.tenant_id = l.tenant_id and o.session_id = l.session_id
     and o.drill_id is not distinct from l.drill_id
-  where l.occurred_at > %(now)s - interval '60 minutes' and l.occurred_at <= %(now)s
+  where l.occurred_at > %(since)s and l.occurred_at <= %(now)s
     and l.type in ('session_created', 'session_used', 'session_refreshed')
 ), rare as materialized (
   select tenant_id, user_id, occurred_at as at, id, type, ip, session_id, attributes, synthetic, drill_id,
     type in ('admin_login', 'admin_login_failed', 'admin_action') or attributes @> '{"is_admin": true}' as admin
   from auth_ops_logs
-  where occurred_at > %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at > %(since)s and occurred_at <= %(now)s
     and (type in ('session_rejected', 'session_refresh_failed', 'admin_login', 'admin_login_failed', 'admin_action',
         'mfa_succeeded', 'mfa_failed', 'mfa_denied', 'mfa_removed')
       or type in ('session_used', 'session_refreshed') and attributes ?| array['owner_user_id', 'refresh_reused'])
@@ -104,7 +104,7 @@ with odd as (
   -- where people live, many sessions can be lost at once
   where (select count(distinct user_id) from auth_ops_logs l
     where l.tenant_id = g.tenant_id and l.ip = g.ip and l.drill_id is not distinct from g.drill_id
-      and l.occurred_at > %(now)s - interval '60 minutes' and l.occurred_at <= %(now)s
+      and l.occurred_at > %(since)s and l.occurred_at <= %(now)s
       and l.type in ('session_created', 'session_used', 'login_succeeded')) < 3
   group by tenant_id, ip, synthetic, drill_id having max(together) > 9
   union all

@@ -3,7 +3,7 @@
 with tried as (
   select tenant_id, ip, user_id, occurred_at, type = 'login_failed' as failed, country, user_agent, synthetic, drill_id
   from auth_ops_logs
-  where occurred_at >= %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at >= %(since)s and occurred_at <= %(now)s
     and type in ('login_failed', 'login_succeeded') and ip is not null
 ), failing as (
   select distinct tenant_id, ip from tried where failed

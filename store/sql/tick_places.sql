@@ -4,7 +4,7 @@ with drilled as (
   select tenant_id, drill_id, user_id, country, min(occurred_at) as first_at, max(occurred_at) as last_at,
     min(ip) as ip, min(agent_hash(user_agent)) as agent, min(spot_of(attributes)) as spot
   from auth_ops_logs
-  where occurred_at >= %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at >= %(since)s and occurred_at <= %(now)s
     and type in ('session_created', 'login_succeeded') and synthetic and user_id is not null and country is not null
   group by 1, 2, 3, 4
 )

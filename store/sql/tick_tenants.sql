@@ -2,7 +2,7 @@
 with recent as (
   select tenant_id, ip, user_id, type = 'login_failed' as failed, occurred_at >= %(now)s - interval '15 minutes' as lately
   from auth_ops_logs
-  where occurred_at >= %(now)s - interval '60 minutes' and occurred_at <= %(now)s and not synthetic
+  where occurred_at >= %(since)s and occurred_at <= %(now)s and not synthetic
     and type in ('login_failed', 'login_succeeded') and ip is not null
 ), calm as (
   select tenant_id, count(*) as users from (

@@ -6,7 +6,7 @@ with token as materialized (
     case when jsonb_typeof(attributes->'clock_skew_seconds') = 'number'
       then abs((attributes->>'clock_skew_seconds')::numeric) end as skew
   from auth_ops_logs
-  where occurred_at > %(now)s - interval '60 minutes' and occurred_at <= %(now)s
+  where occurred_at > %(since)s and occurred_at <= %(now)s
     and (type = 'jwt_validation_error'
       or type = 'jwt_accepted' and (attributes @> '{"kid_trusted": false}' or attributes @> '{"alg_allowed": false}'
         or attributes @> '{"binding_ok": false}' or lower(btrim(attributes->>'alg')) = 'none'))
@@ -19,7 +19,7 @@ with token as materialized (
   -- whoever makes keys up makes many; that few people bear one or two may be a small tenant after a rotation
   select tenant_id, kid, drill_id from (select *, count(*) over (partition by tenant_id, drill_id) as keys
     from bearer b where people < 3 and not exists (select from auth_ops_logs r
-      where r.tenant_id = b.tenant_id and r.occurred_at > %(now)s - interval '60 minutes' and r.occurred_at <= %(now)s
+      where r.tenant_id = b.tenant_id and r.occurred_at > %(since)s and r.occurred_at <= %(now)s
         and r.type = 'signing_key_rotated' and r.attributes->>'kid' = b.kid
         and r.drill_id is not distinct from b.drill_id)) few
   where keys >= 5
