@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from spine.detect.fault.family import COUNTED
+from spine.detect.fault.family import COUNTED, FAILED
 from store import unknown
 from store.fold import LOCK
 from store.named import sql
@@ -14,7 +14,7 @@ from store.stage import cursor_of
 HOUR = timedelta(hours=1)
 ACTIVE = timedelta(days=30)
 ALWAYS_COUNTED = 2
-"""Events of one hour that are never cut from what is usual: where little happens, most hours are empty. Judgement."""
+"""Failures of one hour that are never cut from what is usual: where little happens, most hours are empty. Judgement."""
 CUT_SHARE = 0.1
 """So many of the hours that tell what is usual are cut to what the others reach. An outage of two hours has three of
 84, so two of them in a month still leave the rest as it was. Judgement."""
@@ -67,7 +67,14 @@ def _profile_faults(connection: Connection, hour: datetime) -> None:
         cursor.execute("delete from auth_fault_profile")
         cursor.execute(
             sql("profile_faults"),
-            {"hour": hour, "samples": samples, "types": list(COUNTED), "least": ALWAYS_COUNTED, "share": CUT_SHARE},
+            {
+                "hour": hour,
+                "samples": samples,
+                "types": list(COUNTED),
+                "failures": list(FAILED),
+                "least": ALWAYS_COUNTED,
+                "share": CUT_SHARE,
+            },
         )
 
 

@@ -181,11 +181,11 @@ class _Counted:
         tries = np.fmax(self.tries[0][:, ends] - self.tries[0][:, starts], failures)
         return failures.astype(float), tries.astype(float)
 
-    def _past(self, sums: Counts, begin: int) -> Counts:
-        """Counts of this hour of the day and its neighbours over 28 days, cut as store/sql/profile_faults.sql cuts."""
+    def _past(self, begin: int) -> Counts:
+        """Failures at this hour of the day and its neighbours over 28 days, cut as the baselines are."""
         days = begin // HOUR + _PAST - 24 * np.arange(1, 29)
         ends = np.concatenate([days - 1, days, days + 1])
-        found = np.asarray(sums[:, ends] - sums[:, ends - 1], float)
+        found = np.asarray(self.failures[1][:, ends] - self.failures[1][:, ends - 1], float)
         if not len(found):
             return found
         spared = int(len(ends) * CUT_SHARE)
@@ -193,11 +193,13 @@ class _Counted:
         return np.asarray(np.fmin(found, cut[:, None]), float)
 
     def _moments(self, begin: int) -> tuple[Counts, Counts]:
-        past = self._past(self.failures[1], begin)
+        past = self._past(begin)
         return _ROOM * past.mean(axis=1), _ROOM * past.var(axis=1)
 
     def _share(self, begin: int, prior: float, floor: float) -> Counts:
-        failures, tries = (self._past(x, begin).sum(axis=1) for x in (self.failures[1], self.tries[1]))
+        days = begin // HOUR + _PAST - 24 * np.arange(1, 29)
+        tries = (self.tries[1][:, days + 1] - self.tries[1][:, days - 2]).sum(axis=1, dtype=float)
+        failures = self._past(begin).sum(axis=1)
         common = failures.sum() / max(tries.sum(), 1)
         return np.asarray(np.fmax((failures + prior * common) / (tries + prior), floor), float)
 

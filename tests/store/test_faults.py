@@ -74,6 +74,18 @@ def test_usual_is_the_same_hour_of_earlier_days_and_its_neighbours(database: Dat
     assert row["n_60m"] == 0
 
 
+def test_an_outage_or_an_attack_of_last_week_is_not_usual(database: Database) -> None:
+    days = [HOUR - timedelta(days=day, minutes=20) for day in range(1, 21)]
+    quiet = [(at, "password_reset_failed", "t1", None, None) for at in days]
+    attack = [
+        (HOUR - timedelta(days=3, minutes=40 - n / 10), "password_reset_failed", "t1", None, None) for n in range(300)
+    ]
+    put(database, (HOUR - timedelta(days=20, hours=13), "login_succeeded", "t1", None, None), *quiet, *attack)
+    row = seen(database, HOUR + timedelta(minutes=5)).loc[("t1", "password_reset_failed")]
+    assert row["total"] == 19 + 2
+    assert row["mean_60m"] == 21 / 60
+
+
 def test_under_a_week_nothing_is_usual(database: Database) -> None:
     put(database, (HOUR, "password_reset_failed", "t1", None, None))
     assert seen(database, HOUR + timedelta(minutes=1))["mean_60m"].isna().all()

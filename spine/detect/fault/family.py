@@ -55,3 +55,5 @@ TOKENS = Family(
 FAMILIES = (RESETS, VERIFICATIONS, CALLBACKS, TOKENS)
 COUNTED = tuple(sorted({t.value for family in FAMILIES if not family.per_provider for t in family.types}))
 """Types whose plain series are read; those counted per provider are found by the sign in their names."""
+FAILED = tuple(sorted({t.value for family in FAMILIES for t in family.failures}))
+"""Types that are failures."""
