@@ -113,16 +113,7 @@ class Api:
             hidden: True = the body bears a secret; the receipt is over the rest.
         """
         request: dict[str, Any] = {"params": params, "json": body, "data": form, "content": content}
-        again = False
-        while True:
-            opened = {} if anonymous else self.open(again)
-            answer = self._send(method, path, {**opened, **(headers or {})}, request, to)
-            if answer.status == 429 and self._waited(answer, to):
-                continue
-            if answer.status == 401 and not again and not anonymous:
-                again = True
-                continue
-            break
+        answer = self._repeated(method, path, headers or {}, request, to, anonymous=anonymous)
         if method != "GET" and not anonymous:
             sent = None if hidden else body if content is None else content
             self.receipts.append(_receipt(method, path, sent, answer, to))
@@ -130,6 +121,26 @@ class Api:
             return answer
         self._check(answer, to, needs)
         return answer
+
+    def _repeated(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        request: Mapping[str, Any],
+        to: str,
+        *,
+        anonymous: bool,
+    ) -> Answer:
+        again = False
+        while True:
+            opened = {} if anonymous else self.open(again)
+            answer = self._send(method, path, {**opened, **headers}, request, to)
+            if answer.status == 429 and self._waited(answer, to):
+                continue
+            if answer.status != 401 or again or anonymous:
+                return answer
+            again = True
 
     def _waited(self, answer: Answer, to: str) -> bool:
         """True after a short pause the API asked for; for a long one, Slowed."""
