@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from runbooks import token_example
-from runbooks.remedy import refresh, snapshot
+from runbooks.remedy import refresh, snapshot, uncured
 from runbooks.token import ACCEPTED, MANY_PEOPLE, REFUSED, Cause, Key, Tokens, people
 from spine.case import Case, Confounder, Diagnosis, Proposal
 from spine.criteria import eased
@@ -49,7 +49,7 @@ def diagnose(case: Case) -> Diagnosis:
     seen = Tokens(case)
     cause, wrong = seen.cause, seen.wrong
     services = sorted({str(one) for one in (*seen.faulty["service"].dropna(), *wrong["service"].dropna())})
-    helps = bool(_cure(case, seen))
+    beyond = "" if _cure(case, seen) or cause is Cause.HARMLESS else _beyond(seen, services)
     return Diagnosis(
         attack_class=cause.value,
         summary=(
@@ -59,10 +59,10 @@ def diagnose(case: Case) -> Diagnosis:
         confirmation=_confirmation(seen),
         confirmed_by=_confirmed_by(seen),
         confounders=_confounders(seen),
-        missing=_missing(case, seen),
+        missing=(*uncured(beyond), *_missing(case, seen)),
         unsuppressible=seen.accepted_wrongly,
         cause_confirmed=seen.accepted_wrongly,
-        beyond="" if helps or cause is Cause.HARMLESS else _beyond(seen, services),
+        beyond=beyond,
         numbers={
             "refused": float(len(seen.refused)), "faulty": float(len(seen.faulty)),
             "people": float(people(seen.faulty)), "services": float(len(services)),
@@ -199,8 +199,8 @@ def _beyond(seen: Tokens, services: list[str]) -> str:
     """What people have to do, by the cause."""
     if seen.cause is Cause.ACCEPTED:
         where = ", ".join(one[:60] for one in services[:3]) or "the service that checked them"
-        return f"no flag mends a check that lets bad tokens in: roll {where} back to a release that refuses them, now"
-    return f"no action of ours mends this ({seen.cause.value}): {_ADVICE[seen.cause]}"
+        return f"the check itself lets bad tokens in; roll {where} back to a release that refuses them, now"
+    return f"{seen.cause.value}: {_ADVICE[seen.cause]}"
 
 
 def _missing(case: Case, seen: Tokens) -> tuple[str, ...]:

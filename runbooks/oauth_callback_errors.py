@@ -13,7 +13,7 @@ redirect URI are never relaxed.
 from collections.abc import Sequence
 
 from runbooks.callback import ERROR, OK, Callbacks, asked, counted
-from runbooks.remedy import issuer_of, refresh, snapshot
+from runbooks.remedy import issuer_of, refresh, snapshot, uncured
 from spine.callback import Fault
 from spine.case import Case, Confounder, Diagnosis, Proposal
 from spine.case_rows import Rows, case_of
@@ -52,6 +52,7 @@ def diagnose(case: Case) -> Diagnosis:
     seen = Callbacks.of(case)
     state = _state(case, seen)
     where = f" at {seen.provider}" if seen.provider else ""
+    beyond = "" if seen.harmless or _cure(case, seen) else _advice(case, seen)
     what = f"{seen.fault.value}{where}" if len(seen.failed) else "callbacks fail for no reason that can be seen"
     return Diagnosis(
         attack_class=what,
@@ -62,8 +63,8 @@ def diagnose(case: Case) -> Diagnosis:
         confirmation=_confirmation(seen, state),
         confirmed_by=f"{seen.share:.0%} of the failures say so; what was asked of the world says {state.value}",
         confounders=_confounders(seen),
-        missing=_missing(case, seen),
-        beyond="" if seen.harmless or _cure(case, seen) else _advice(case, seen),
+        missing=(*uncured(beyond), *_missing(case, seen)),
+        beyond=beyond,
         numbers={
             "failures": float(len(seen.failed)), "callbacks": float(len(seen.rows)), "users": float(seen.people),
             "refused_by_users": float(seen.refused), "failing": seen.failing, "share_of_failures": seen.share,
@@ -170,7 +171,7 @@ def _advice(case: Case, seen: Callbacks) -> str:
         return "one release of the application fails where others do not: roll it back"
     if seen.fault is Fault.GRANT and case.state("clock_skew") is State.BAD:
         return "clocks disagree, so codes and tokens seem too old: mend the one that NTP has lost"
-    return f"no action of ours mends this ({seen.fault.value}): {_MEND[seen.fault]}"
+    return f"{seen.fault.value}: {_MEND[seen.fault]}"
 
 
 def _hypothesis(case: Case, seen: Callbacks, fault: Fault, n: int) -> Hypothesis:

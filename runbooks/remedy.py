@@ -31,3 +31,8 @@ def issuer_of(case: Case, provider: str) -> str | None:
     found = (check for check in answer.checks if check.name == f"{provider}.issuer") if answer else iter(())
     named = next((check.observed.get("configured") for check in found), None)
     return named if isinstance(named, str) and named else None
+
+
+def uncured(beyond: str) -> tuple[str, ...]:
+    """What a plan lists where none of its actions helps, so that whoever reads it knows what to do."""
+    return (f"an action that mends this: {beyond}",) if beyond else ()
