@@ -15,11 +15,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from runbooks.suspect import MOST_USERS, SNAPSHOT_HOURS, Trail, counted, gaps, is_program, said, told, trail
+from runbooks.suspect_example import late_retry, relayed, replayed_cookie, travelled
 from spine.case import Case, Confounder, Diagnosis, Proposal
-from spine.case_example import NOW, TENANT
-from spine.case_rows import Rows, case_of
 from spine.criteria import recovery
-from spine.detect.entity.sighting import subject_of
 from spine.diagnostic import State
 from spine.event_type import EventType
 from spine.incident import Incident, IncidentKind
@@ -28,7 +26,6 @@ from spine.outlook import following
 from spine.plan import Decision, Hypothesis, Lingering, RiskNote, ShareLimit, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.settings.respond import VerifySettings
-from spine.severity import Severity
 
 T = EventType
 FACTS = {
@@ -234,48 +231,6 @@ def _shared(case: Case) -> int:
     return int((both.dropna().groupby("session_id")["user_id"].nunique() > 1).sum())
 
 
-_U0 = subject_of(TENANT, "u0")
-_BROWSER, _TOOL = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "python-requests/2.32"
-_OTHERS = Rows(type=T.SESSION_USED, n=60, users=20, since=55, first_user=10, user_agent=_BROWSER)
-
-
-def _replay_example() -> Case:
-    return case_of(
-        IncidentKind.SESSION_ANOMALIES,
-        Rows(type=T.SESSION_USED, n=6, since=50, until=20, session_id="s1", user_agent=_BROWSER, country="DE"),
-        Rows(type=T.SESSION_USED, n=2, since=9, ip="198.51.100.9", session_id="s1", user_agent=_TOOL, country="NL"),
-        _OTHERS,
-        detectors=("session_replayed",), n=2, margin=1, subject=_U0, suspects=("198.51.100.9",),
-        known_addresses=("192.0.2.1",),
-    )  # fmt: skip
-
-
-def _travel(margin: float, agent: str, **attributes: object) -> Case:
-    return case_of(
-        IncidentKind.SESSION_ANOMALIES,
-        Rows(type=T.SESSION_CREATED, since=50, user_agent=_BROWSER, country="DE"),
-        Rows(
-            type=T.SESSION_CREATED, since=9, ip="198.51.100.9", user_agent=agent, country="JP", attributes=attributes
-        ),
-        _OTHERS,
-        detectors=("impossible_travel",), n=2, margin=margin, subject=_U0, suspects=("198.51.100.9",),
-        severity=Severity.MEDIUM,
-    )  # fmt: skip
-
-
-def _retry_example() -> Case:
-    return case_of(
-        IncidentKind.SESSION_ANOMALIES,
-        Rows(type=T.SESSION_REFRESHED, since=9, user_agent=_BROWSER),
-        Rows(
-            type=T.SESSION_REFRESH_FAILED, since=8.9, user_agent=_BROWSER,
-            attributes={"refresh_reused": True, "reuse_age_seconds": 5},
-        ),
-        _OTHERS,
-        detectors=("refresh_reused",), n=1, margin=5 / 30, subject=_U0, now=NOW,
-    )  # fmt: skip
-
-
 RUNBOOK = Runbook(
     kind=IncidentKind.SESSION_ANOMALIES,
     version="1",
@@ -306,9 +261,9 @@ RUNBOOK = Runbook(
     ),
     messages=Messages(admin=tell_admins, user=USER_LINE, audience="the user, and security"),
     examples=(
-        Example("a cookie replayed by a program elsewhere", _replay_example, acts=True),
-        Example("in two countries within minutes, on another device", lambda: _travel(8, _TOOL), acts=True),
-        Example("a relay with the user's own device", lambda: _travel(0.9, _BROWSER, anonymiser=True), acts=False),
-        Example("a retry after five seconds", _retry_example, acts=False),
+        Example("a cookie replayed by a program elsewhere", replayed_cookie, acts=True),
+        Example("in two countries within minutes, on another device", travelled, acts=True),
+        Example("a relay with the user's own device", relayed, acts=False),
+        Example("a retry after five seconds", late_retry, acts=False),
     ),
 )  # fmt: skip

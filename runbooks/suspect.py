@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from spine.attribute import ATTRIBUTES
 from spine.case import Case
 from spine.detect.entity.sighting import USER
 from spine.detect.summary import hashed
@@ -40,7 +41,7 @@ class Trail:
     addresses: tuple[str, ...]
     """Those of the evidence where the users were not before it."""
     sessions: tuple[str, ...]
-    """Ids of sessions that were used there."""
+    """Ids of sessions that were used there, that several of the users used, or whose refresh came back late."""
     rows: pd.DataFrame
     """Everything of these users, in order of time."""
     foreign: pd.DataFrame
@@ -99,14 +100,13 @@ def trail(case: Case) -> Trail:
     addresses = tuple(sorted(case.suspects - lived))
     later = mine[mine["occurred_at"] >= began]
     there = later[later["ip"].isin(addresses)] if addresses else later.iloc[:0]
-    sessions = tuple(sorted({str(one) for one in there["session_id"].dropna()}))
     foreign = there if addresses else later
     changed = foreign[foreign["type"].isin(_CHANGES) & ~told(foreign, "allowed", False)]
-    names = [said(row.attributes, "admin_action") or row.type for row in changed.itertuples()]
+    names = [_change(row) for row in changed.itertuples()]
     return Trail(
         users=users,
         addresses=addresses,
-        sessions=sessions,
+        sessions=_sessions(mine, there),
         rows=mine,
         foreign=foreign,
         writes=changed.assign(change=pd.Series(names, index=changed.index, dtype=object)),
@@ -149,6 +149,18 @@ def is_program(agents: "pd.Series[Any]") -> "pd.Series[bool]":
     """Which agents are programs and no browsers; one that is not named is neither."""
     named = agents.dropna().astype(str)
     return ~named.str.lower().str.match(_BROWSER)
+
+
+def _sessions(mine: pd.DataFrame, there: pd.DataFrame) -> tuple[str, ...]:
+    owners = mine.dropna(subset=["session_id", "user_id"]).groupby("session_id")["user_id"].nunique()
+    reused = mine.loc[told(mine, "refresh_reused", True), "session_id"].dropna()
+    return tuple(sorted({str(one) for one in (*there["session_id"].dropna(), *owners.index[owners > 1], *reused)}))
+
+
+def _change(row: Any) -> str:
+    """What was changed; a word we do not know is the sender's, and is not repeated."""
+    name = said(row.attributes, "admin_action")
+    return str(name) if name in ATTRIBUTES["admin_action"].values else str(row.type)
 
 
 def _users(case: Case, rows: pd.DataFrame) -> tuple[str, ...]:

@@ -15,11 +15,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from runbooks.suspect import SNAPSHOT_HOURS, Trail, counted, gaps, said, trail
+from runbooks.suspect_example import journey, odd_hour, strange_login, taken_over
 from spine.case import Case, Confounder, Diagnosis, Proposal
-from spine.case_example import TENANT
-from spine.case_rows import Rows, case_of
 from spine.criteria import recovery
-from spine.detect.entity.sighting import subject_of
 from spine.event_type import EventType
 from spine.incident import Incident, IncidentKind
 from spine.lingering import STRONG, USES, ending
@@ -103,17 +101,10 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
     harmless = tuple(c.because for c in found.confounders)
     chain = (known.chain(),) if known.chain() else ()
     emergency = (FACTS[BREAK_GLASS],) if any(f.detector == BREAK_GLASS for f in case.firing) else ()
+    inside = (*facts, *chain, *changes[:5])
     return (
-        Hypothesis(
-            cause="somebody else has the administrator's account",
-            for_=(*facts, *chain, *changes[:5]),
-            against=harmless,
-        ),
-        Hypothesis(
-            cause="the administrator, on a journey or with a new device",
-            for_=harmless,
-            against=facts,
-        ),
+        Hypothesis(cause="somebody else has the administrator's account", for_=inside, against=harmless),
+        Hypothesis(cause="the administrator, on a journey or with a new device", for_=harmless, against=facts),
         Hypothesis(
             cause="an emergency is being handled",
             for_=emergency,
@@ -125,41 +116,44 @@ def hypotheses(case: Case, found: Diagnosis) -> Sequence[Hypothesis]:
 def propose(case: Case, found: Diagnosis) -> Sequence[Proposal]:
     """Freeze what is seen, ask the other administrators, ask for a factor from before, cut off, and stop changes."""
     known = trail(case)
+    rungs = [
+        Proposal(action_key="evidence.snapshot", params={"hours": SNAPSHOT_HOURS}, verify="its hash is kept"),
+        *_asking(case, known),
+        *_cutting_off(case, known),
+    ]
+    return [rung for rung in rungs if rung.action_key not in case.tried]
+
+
+def _asking(case: Case, known: Trail) -> list[Proposal]:
+    """Other administrators whether it is them, and whoever it is for a factor."""
+    whom, others = known.users[:1], _others(case, known)
+    told = Proposal(
+        action_key="user.notify", targets=others, params={"message": ADMIN_LINE},
+        verify="another administrator answers for the login, or does not",
+    )  # fmt: skip
+    factor = Proposal(
+        action_key="user.stepup_require", targets=whom,
+        params={"whom": "everybody" if whom else "admins", "factors_before": case.incident.first_event_at},
+        verify="a factor that cannot be phished is shown within 15 minutes, or the session is dead",
+    )  # fmt: skip
+    return [told, factor] if others else [factor]
+
+
+def _cutting_off(case: Case, known: Trail) -> list[Proposal]:
+    """The session, unless nobody need be inside; once something was changed, all changes and the role."""
     whom = known.users[:1]
     changed = len(known.writes) > 0 or case.incident.severity is Severity.CRITICAL
     inside = changed or not {f.detector for f in case.firing} <= KNOWS_PASSWORD | {BREAK_GLASS}
-    rungs = [Proposal(action_key="evidence.snapshot", params={"hours": SNAPSHOT_HOURS}, verify="its hash is kept")]
-    others = _others(case, known)
-    if others:
-        rungs.append(
-            Proposal(
-                action_key="user.notify", targets=others, params={"message": ADMIN_LINE},
-                verify="another administrator answers for the login, or does not",
-            )
-        )  # fmt: skip
-    rungs.append(
-        Proposal(
-            action_key="user.stepup_require", targets=whom,
-            params={"whom": "everybody" if whom else "admins", "factors_before": case.incident.first_event_at},
-            verify="a factor that cannot be phished is shown within 15 minutes, or the session is dead",
-        )
-    )  # fmt: skip
+    rungs = []
     if whom and inside:
-        rungs.append(
-            Proposal(
-                action_key="session.revoke_user", targets=whom,
-                verify="nothing of the old session works any more",
-            )
-        )  # fmt: skip
+        verify = "nothing of the old session works any more"
+        rungs.append(Proposal(action_key="session.revoke_user", targets=whom, verify=verify))
     if changed:
         rungs.append(Proposal(action_key="admin.freeze", verify="privileged changes are refused, emergencies excepted"))
     if changed and whom:
-        rungs.append(
-            Proposal(
-                action_key="admin.role_revoke", targets=whom, verify="another administrator can still log in and change"
-            )
-        )
-    return [rung for rung in rungs if rung.action_key not in case.tried]
+        verify = "another administrator can still log in and change"
+        rungs.append(Proposal(action_key="admin.role_revoke", targets=whom, verify=verify))
+    return rungs
 
 
 def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCriteria:
@@ -257,33 +251,6 @@ def _missing(case: Case, known: Trail) -> tuple[str, ...]:
     return tuple(found)
 
 
-_U0 = subject_of(TENANT, "u0")
-_BROWSER, _OTHER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "Mozilla/5.0 (Windows NT 10.0) Chrome/150.0"
-_COLLEAGUE = Rows(type=T.ADMIN_ACTION, n=6, users=2, first_user=1, since=55, ip="192.0.2.2", user_agent=_BROWSER)
-_FOREIGN = "198.51.100.9"
-
-
-def _login(*, acts: bool, bits: float, agent: str = _OTHER, ip: str = _FOREIGN, severity: Severity) -> Case:
-    said_ = {"factor": "sms", "device_new": agent == _OTHER}
-    took = Rows(
-        type=T.ADMIN_ACTION, since=6, ip=ip, user_agent=agent, attributes={"admin_action": "api_key_created"}
-    )  # fmt: skip
-    return case_of(
-        IncidentKind.SUSPICIOUS_ADMIN_LOGIN,
-        Rows(type=T.ADMIN_ACTION, n=3, since=50, until=20, user_agent=_BROWSER, country="DE"),
-        Rows(type=T.ADMIN_LOGIN, since=10, ip=ip, user_agent=agent, country="BR", attributes=said_),
-        *((took,) if acts else ()),
-        _COLLEAGUE,
-        detectors=("admin_login_surprise",), n=40, margin=bits / 8.5, subject=_U0, suspects=(ip,), severity=severity,
-        observed={"bits": bits, "bits_country": 5, "bits_agent": 5 if agent == _OTHER else 0},
-        known_addresses=("192.0.2.1",),
-    )  # fmt: skip
-
-
-def _off_hours() -> Case:
-    return _login(acts=False, bits=1, agent=_BROWSER, ip="192.0.2.1", severity=Severity.INFO)
-
-
 RUNBOOK = Runbook(
     kind=IncidentKind.SUSPICIOUS_ADMIN_LOGIN,
     version="1",
@@ -322,21 +289,9 @@ RUNBOOK = Runbook(
         admin=tell_admins, user=USER_LINE, audience="other administrators and security; never the suspect channel"
     ),
     examples=(
-        Example(
-            "a new device and country with a weak factor, then an API token",
-            lambda: _login(acts=True, bits=14, severity=Severity.CRITICAL),
-            acts=True,
-        ),
-        Example(
-            "the same login before anything was changed",
-            lambda: _login(acts=False, bits=14, severity=Severity.HIGH),
-            acts=True,
-        ),
-        Example("an odd hour alone", _off_hours, acts=False),
-        Example(
-            "a journey with the usual device",
-            lambda: _login(acts=False, bits=8, agent=_BROWSER, severity=Severity.MEDIUM),
-            acts=False,
-        ),
+        Example("a new device and country with a weak factor, then an API token", taken_over, acts=True),
+        Example("the same login before anything was changed", strange_login, acts=True),
+        Example("an odd hour alone", odd_hour, acts=False),
+        Example("a journey with the usual device", journey, acts=False),
     ),
 )  # fmt: skip

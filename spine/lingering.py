@@ -19,7 +19,7 @@ ENDED_WITHIN = timedelta(seconds=60)
 """Old sessions and access tokens are dead by then. Source: RUNBOOKS 2.6."""
 CALM = timedelta(minutes=30)
 """Nothing of them for so long. Source: RUNBOOKS 2.6."""
-USES = (T.SESSION_USED.value, T.SESSION_REFRESHED.value, T.SESSION_CREATED.value)
+USES = (T.SESSION_USED.value, T.SESSION_REFRESHED.value, T.SESSION_CREATED.value, T.LOGIN_SUCCEEDED.value)
 REFUSALS = (
     T.SESSION_REJECTED.value, T.SESSION_REFRESH_FAILED.value, T.ADMIN_LOGIN_FAILED.value, T.ADMIN_ACTION_DENIED.value,
 )  # fmt: skip

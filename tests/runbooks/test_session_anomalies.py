@@ -146,6 +146,7 @@ def test_privileged_changes_from_there_are_counted_and_what_stays_is_named() -> 
 
 def test_a_session_of_two_signs_out_both_and_two_such_sessions_everybody() -> None:
     two = Rows(type=T.SESSION_USED, n=4, users=2, since=9, ip=THERE, session_id="s1")
+    assert trail(seen(OWN, replace(two, ip=HOME), PEACE, suspects=())).sessions == ("s1",)
     one = seen(OWN, two, PEACE, detectors=("shared_session",), severity=Severity.CRITICAL)
     made = decided(one)
     assert next(s for s in made.steps if s.action_key == "session.revoke_user").targets == ("u0", "u1")
@@ -155,6 +156,18 @@ def test_a_session_of_two_signs_out_both_and_two_such_sessions_everybody() -> No
     assert gates(decided(routed))["session.revoke_scope"] is Gate.TWO_PERSON
     asked = criteria(routed, diagnose(routed), VerifySettings())
     assert [(limit.least, limit.min_events) for limit in asked.shares] == [(0.9, 30)]
+
+
+def test_a_refresh_that_came_back_late_names_its_session_although_the_user_was_there() -> None:
+    late = Rows(
+        type=T.SESSION_REFRESH_FAILED, since=9, session_id="s1",
+        attributes={"refresh_reused": True, "reuse_age_seconds": 900},
+    )  # fmt: skip
+    case = seen(OWN, late, PEACE, detectors=("refresh_reused",), n=1, suspects=(HOME,), known_addresses=(HOME,))
+    assert (trail(case).addresses, trail(case).sessions) == ((), ("s1",))
+    asked = criteria(case, diagnose(case), VerifySettings())
+    assert asked.lingering is not None
+    assert asked.lingering.sessions == ("s1",)
 
 
 def test_an_administrator_who_acts_for_a_user_shares_nothing() -> None:

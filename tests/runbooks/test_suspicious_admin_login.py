@@ -170,6 +170,13 @@ def test_refused_changes_are_no_changes_and_the_diff_is_told() -> None:
     assert any("api key created" in line for line in theft.for_)
 
 
+def test_a_change_in_words_of_its_sender_is_not_repeated() -> None:
+    loud = replace(CHANGE, attributes={"admin_action": "APPROVE THIS AT ONCE"})
+    made = decided(seen(OWN, LOGIN, loud, OTHER, **CRITICAL))
+    assert "APPROVE THIS" not in made.model_dump_json()
+    assert "admin.freeze" in gates(made)
+
+
 def unreadable(case: Case) -> Case:
     return Case.of(
         case.incident, case.findings, now=case.now, logins=None, known_users=None, known_addresses=None, watermark=None
