@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from spine.detect.fault.family import COUNTED, FAILED
+from spine.detect.fault.family import COMPLETED, COUNTED, FAILED
 from spine.detect.frames import COLUMNS, Frames
 from store.entities import read_entities
 from store.moment import hour_up_to
@@ -26,7 +26,7 @@ _LOGIN = len(COLUMNS["logins"])
 """So many columns of a row of tick_logins.sql are the login's; the rest is its address's past."""
 _FAILURES = _LOGIN + COLUMNS["addresses"].index("failures") - 2
 """Null where an address has no past: a drill's."""
-_FAULTS = {"types": list(COUNTED), "failures": list(FAILED)}
+_FAULTS = {"types": list(COUNTED), "expected": [*FAILED, *COMPLETED]}
 Rows = list[tuple[Any, ...]]
 
 

@@ -41,6 +41,10 @@ class FaultSettings(BaseModel):
     everywhere_min_lift: Positive = 1.5
     high_ratio: Share = 0.25
     """Source: RUNBOOKS 2.2, 2.3 and 2.8: from a quarter of the tries on it is high."""
+    high_min_tries: Count = 20
+    """Of one tenant, in 15 minutes. Source: RUNBOOKS 2.2, N of attempts."""
+    critical_min_tries: Count = 50
+    """Tries of which none was completed. Source: RUNBOOKS 2.2 and 2.8."""
     own_min_failures: Count = 8
     own_floor_tries: Positive = 1
     own_volume_factor: Positive = 3

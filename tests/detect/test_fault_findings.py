@@ -10,7 +10,7 @@ from spine.detect import detect
 from spine.detect.episode import gathered
 from spine.detect.fault.cell import cells
 from spine.detect.fault.example import Faults, faults
-from spine.detect.fault.family import CALLBACKS, RESETS, TOKENS, Family
+from spine.detect.fault.family import CALLBACKS, RESETS, TOKENS, VERIFICATIONS, Family
 from spine.detect.fault.odds import chance, common_log_odds
 from spine.detect.frames import Frames
 from spine.detect.subject import is_everybody, of_everybody, of_tenant
@@ -46,6 +46,41 @@ def test_what_fails_for_many_is_found_once_more_for_all_of_them_and_names_them()
     whole = found(RESETS, *outage())[NO_TENANT, "everywhere"]
     assert (whole.severity, whole.tenants) == (Severity.HIGH, tuple(f"t{i}" for i in range(6)))
     assert whole.observed["failures"] == 36
+
+
+def graded(family: Family, tries: int, *, failed: float, completed: int | None, locked: int = 0) -> Severity:
+    """The severity of one tenant's failing mails; `completed` None: it never reports any."""
+    given = faults(family, Faults("t1", int(failed * tries), tries))
+    rows = given.faults
+    if completed is not None:
+        done = rows.iloc[:1].assign(
+            type=family.successes[0].value, n_5m=0, n_15m=completed, n_60m=completed, mean_60m=9.0
+        )
+        rows = pd.concat([rows, done], ignore_index=True)
+    series = pd.DataFrame(
+        [{"tenant_id": "t1", "type": "login_locked", "n_5m": 0, "n_15m": locked, "n_60m": locked, "base_15m": 1.0,
+          "base_60m": 4.0}]
+    )  # fmt: skip
+    (finding,) = detect(replace(given, faults=rows, series=series), SETTINGS)
+    return finding.severity
+
+
+@pytest.mark.parametrize(
+    ("family", "tries", "failed", "completed", "locked", "severity"),
+    [
+        pytest.param(RESETS, 12, 1.0, None, 0, Severity.MEDIUM, id="few"),
+        pytest.param(RESETS, 60, 0.9, 3, 0, Severity.HIGH, id="a quarter fails"),
+        pytest.param(RESETS, 60, 0.9, 0, 0, Severity.HIGH, id="nobody gets through"),
+        pytest.param(RESETS, 60, 0.9, 0, 20, Severity.CRITICAL, id="and many are locked out"),
+        pytest.param(VERIFICATIONS, 60, 0.9, 0, 0, Severity.CRITICAL, id="nobody is verified"),
+        pytest.param(VERIFICATIONS, 40, 0.9, 0, 0, Severity.HIGH, id="under fifty"),
+        pytest.param(VERIFICATIONS, 60, 0.9, None, 0, Severity.HIGH, id="never told"),
+    ],
+)
+def test_failing_mails_are_graver_where_nobody_gets_through(
+    family: Family, tries: int, failed: float, completed: int | None, locked: int, severity: Severity
+) -> None:
+    assert graded(family, tries, failed=failed, completed=completed, locked=locked) is severity
 
 
 def test_providers_are_judged_apart() -> None:

@@ -1,4 +1,4 @@
-"""The severity ladders of RUNBOOKS 2.3 and 2.4 for one tenant: by the share of its sign-ins, or of its tokens."""
+"""The severity ladders of RUNBOOKS 2.2 to 2.4 and 2.8: by the share of sign-ins, of tokens, or of mails that fail."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from spine.detect.fault.cell import Cells
-from spine.detect.fault.family import CALLBACKS
+from spine.detect.fault.family import CALLBACKS, RESETS, VERIFICATIONS
 from spine.detect.scene import Scene
 from spine.detect.subject import is_everybody, provider_of
 from spine.detect.tail import wilson_lower
@@ -16,12 +16,17 @@ from spine.finding import Finding
 from spine.incident import IncidentKind
 from spine.severity import Severity
 
+_MAILS = {RESETS.kind: (RESETS, "15m"), VERIFICATIONS.kind: (VERIFICATIONS, "60m")}
+"""With the window in which nobody may get through; the frames have no 30 minutes."""
+_LOCKED = 10
+"""People locked out in 15 minutes that make a spike where none are usual. Judgement."""
+
 
 def graver(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
-    """The same findings; those on callbacks and tokens of one tenant are graver where they hit many."""
+    """The same findings, graver where they hit many; callbacks and tokens of all tenants are graded already."""
     return [
         finding
-        if finding.margin < 1 or is_everybody(finding.subject)
+        if finding.margin < 1 or (is_everybody(finding.subject) and finding.kind not in _MAILS)
         else replace(finding, severity=max(finding.severity, _least(finding, scene)))
         for finding in findings
     ]
@@ -32,7 +37,35 @@ def _least(finding: Finding, scene: Scene) -> Severity:
         return _of_callbacks(finding, scene)
     if finding.kind is IncidentKind.JWT_VALIDATION_ERRORS:
         return _of_tokens(finding, scene)
-    return Severity.INFO
+    return _of_mails(finding, scene) if finding.kind in _MAILS else Severity.INFO
+
+
+def _of_mails(finding: Finding, scene: Scene) -> Severity:
+    """High where a quarter of enough tries fails; critical where nobody gets through any more, who used to. Without
+    completions ever reported that cannot be told. Source: RUNBOOKS 2.2 and 2.8, Sev."""
+    family, window = _MAILS[finding.kind]
+    limit = scene.settings.resets if family is RESETS else scene.settings.verifications
+    seen = scene.faults(family)
+    mine = np.ones(len(seen), bool) if is_everybody(finding.subject) else seen.tenant == finding.tenant_id
+    failed, tries = _sums(seen, mine, window)
+    frame = scene.frames.faults
+    rows = frame[frame["tenant_id"].isin(seen.tenant[mine]) & (frame["type"] == family.successes[0].value)]
+    used_to, done = float(rows["mean_60m"].fillna(0).sum()) > 0, float(rows[f"n_{window}"].sum())
+    stuck = tries >= limit.critical_min_tries and used_to and not done
+    if stuck and (family is VERIFICATIONS or _locked_out(scene, set(seen.tenant[mine]))):
+        return Severity.CRITICAL
+    failed, tries = _sums(seen, mine, "15m")
+    broad = tries >= limit.high_min_tries and float(wilson_lower(failed, tries)) >= limit.high_ratio
+    return Severity.HIGH if broad else Severity.INFO
+
+
+def _locked_out(scene: Scene, tenants: set[str]) -> bool:
+    """True when far more people are locked out than usual."""
+    rows = scene.frames.series
+    rows = rows[rows["tenant_id"].isin(tenants) & (rows["type"] == EventType.LOGIN_LOCKED.value)]
+    limit = scene.settings.tenant_ratio
+    now, usual = float(rows["n_15m"].sum()), float(rows["base_15m"].fillna(0).sum())
+    return now >= max(_LOCKED, limit.min_baseline_factor * usual)
 
 
 def _of_callbacks(finding: Finding, scene: Scene) -> Severity:
