@@ -1,9 +1,14 @@
-"""Shares that verification looks at beside failures: so many of the mails sent must arrive, so few may bounce."""
+"""Shares that verification looks at beside failures: so many of the mails sent must arrive, so few may bounce.
+
+One mail of thirty that is lost is no failed failover: a share has missed its line when the bound of its confidence
+interval has (RUNBOOKS 0). What lies between is not enough to tell.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from spine.detect.tail import wilson_lower
 from spine.plan import ShareLimit
 from spine.token import flaw_of
 
@@ -34,8 +39,12 @@ def told(limit: ShareLimit, whole: int, part: int) -> str:
 def too_few(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
     """Why nothing can be said of a share that must be reached; None = there is enough of each."""
     for limit, (whole, part) in zip(limits, sums, strict=True):
-        if limit.least is not None and whole < limit.min_events:
+        if limit.least is None:
+            continue
+        if whole < limit.min_events:
             return f"{told(limit, whole, part)}, {limit.min_events} are needed to tell"
+        if whole and part / whole < limit.least:
+            return f"{told(limit, whole, part)}, too few to tell it from {limit.least:.1%}"
     return None
 
 
@@ -49,17 +58,19 @@ def reached(limits: Sequence[ShareLimit], sums: Counts) -> list[tuple[ShareLimit
 
 
 def missed(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
-    """Which share is under its least; None = none is."""
+    """Which share is clearly under its least; None = none is."""
     for limit, (whole, part) in zip(limits, sums, strict=True):
-        if limit.least is not None and whole >= max(limit.min_events, 1) and part / whole < limit.least:
+        best = 1 - float(wilson_lower(max(whole - part, 0), whole))
+        if limit.least is not None and whole >= max(limit.min_events, 1) and best < limit.least:
             return f"{told(limit, whole, part)}, at least {limit.least:.1%} are needed"
     return None
 
 
 def exceeded(limits: Sequence[ShareLimit], sums: Counts) -> str | None:
-    """Which share is over its most; None = none is."""
+    """Which share is clearly over its most; None = none is."""
     for limit, (whole, part) in zip(limits, sums, strict=True):
-        if limit.most is not None and whole >= max(limit.min_events, 1) and part / whole > limit.most:
+        worst = float(wilson_lower(min(part, whole), whole))
+        if limit.most is not None and whole >= max(limit.min_events, 1) and worst > limit.most:
             return f"{told(limit, whole, part)}, at most {limit.most:.1%} are let pass"
     return None
 

@@ -7,14 +7,14 @@ from runbooks.mail.ladder import ladder
 from runbooks.mail.number import usual_completed_share
 from runbooks.mail.stream import Stream
 from spine.case import Case
-from spine.criteria import recovery
+from spine.criteria import eased
 from spine.plan import ShareLimit, VerifyCriteria
 from spine.settings.respond import VerifySettings
 
 
 def recovered(case: Case, settings: VerifySettings, stream: Stream) -> VerifyCriteria:
-    """`recovery` over the stream's own hold, with shares of mails as far as events tell of them."""
-    base = recovery(case, settings)
+    """`eased` over the stream's own hold, with shares of mails as far as events tell of them."""
+    base = eased(case, settings)
     minutes = settings.reset_hold_minutes if stream.name == "reset" else settings.verification_hold_minutes
     return base.model_copy(update={"hold": timedelta(minutes=minutes), "shares": _shares(case, settings, stream)})
 

@@ -34,7 +34,8 @@ def windows(*shares: tuple[tuple[int, int], ...]) -> list[Sample]:
     ]
 
 
-GOOD, LOST, BOUNCED, FEW = ((40, 40), (40, 0)), ((40, 30), (40, 0)), ((40, 39), (40, 3)), ((9, 9), (9, 0))
+GOOD, LOST, FEW = ((40, 40), (40, 0)), ((40, 30), (40, 0)), ((9, 9), (9, 0))
+BOUNCED, A_BOUNCE, ONE_LOST = ((40, 40), (40, 8)), ((40, 40), (40, 3)), ((20, 19), (20, 0))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,8 @@ GOOD, LOST, BOUNCED, FEW = ((40, 40), (40, 0)), ((40, 30), (40, 0)), ((40, 39), 
         pytest.param((FEW,) * 5, Outcome.INCONCLUSIVE, False, "30 are needed to tell", id="too few to tell"),
         pytest.param(((),) * 5, Outcome.INCONCLUSIVE, False, "0 of 0 (none)", id="nothing was counted"),
         pytest.param((BOUNCED, BOUNCED, GOOD, GOOD, GOOD), Outcome.FIXED, False, "", id="bounces from before"),
+        pytest.param((GOOD, GOOD, A_BOUNCE), Outcome.FIXED, False, "", id="three bounces are chance"),
+        pytest.param((ONE_LOST,) * 5, Outcome.INCONCLUSIVE, False, "too few to tell it from 97.0%", id="so are losses"),
         pytest.param((GOOD, GOOD, BOUNCED), Outcome.HARMFUL, False, "at most 5.0% are let pass", id="bounces"),
     ],
 )
