@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit, urlunsplit
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from spine.errors import Refused
@@ -36,9 +35,8 @@ def throwaway(database: Database, *, application: str) -> Iterator[Database]:
                 "of the server run `alter role <account> createdb`.",
             ) from error
         connection.execute(text(f'alter database "{name}" set synchronous_commit = off'))
-    opened = Database(
-        urlunsplit(urlsplit(database.url)._replace(path=f"/{name}")), pool_size=2, application=application
-    )
+    url = make_url(database.url).set(database=name).render_as_string(hide_password=False)
+    opened = Database(url, pool_size=2, application=application)
     try:
         migrate(opened)
         yield opened
