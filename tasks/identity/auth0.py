@@ -65,7 +65,10 @@ class Auth0:
             found = self._get("/users", "search a user", "read:users", params)
         if len(found) > 1:
             raise Refused("identity.ambiguous", f"{self.title} knows several users by this {self._settings.users_are}")
-        return _account(name, found[0]) if found else None
+        # a search lags behind; the user themselves does not
+        path = f"/users/{segment(str(found[0]['user_id']))}" if found else ""
+        record = self._get(path, "read a user", "read:users", absent=True) if found else None
+        return None if record is None else _account(name, record)
 
     def lock(self, account: Account) -> None:
         """Block the user."""

@@ -122,8 +122,10 @@ class IdentityMitigation(Generic[P]):
             for name, user in image["users"].items():
                 if "problem" in user:
                     continue
+                # a round that ended without a word may have reached anybody
+                touched = bool(user.get("touched") or image.get("open") or image.get("torn"))
                 try:
-                    left[name] = self._undo(provider, name, user, scene)
+                    left[name] = self._undo(provider, name, {**user, "touched": touched}, scene)
                 except (Transient, Refused) as error:
                     failed.append(f"{name}: {error}")
         if failed:
@@ -148,6 +150,7 @@ class IdentityMitigation(Generic[P]):
             if not self.work.done(provider, account, scene, user):
                 if scene.now - _asked(user) < _APART:
                     return
+                user["touched"] = True
                 if note := self.work.do(provider, account, scene, user):
                     user["note"] = note
                 user["asked"] = scene.now.isoformat()

@@ -63,7 +63,10 @@ class Okta:
             )
             if len(found) > 1:
                 raise Refused("identity.ambiguous", f"{self.title} knows several users by this e-mail address")
-            return _account(name, found[0]) if found else None
+            # a search lags behind; the user themselves does not
+            path = f"/users/{segment(str(found[0]['id']))}" if found else ""
+            record = self._get(path, "read a user", absent=True) if found else None
+            return None if record is None else _account(name, record)
         record = self._get(f"/users/{segment(name)}", "read a user", absent=True)
         if record is None:
             return None

@@ -10,7 +10,7 @@ from spine.identity_guard import LEAST_ADMINS_LEFT
 from tasks.identity.port import Account, Grant, IdentityProvider
 
 Image = Mapping[str, Any]
-"""What was there before, of one user; `seen`: the mark it had when it was read back."""
+"""What was there before, of one user. `touched`: we asked for a change; `seen`: the mark it had when read back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,8 @@ class Lock:
             return ""
         if not _locked_by_us(image):
             return "was locked before; left so"
+        if not (image.get("touched") or image.get("ours")):
+            return "was locked by somebody else before its turn; left so"
         if scene.others.get(account.name):
             return "another lease locks this user, too; left so"
         known = str(image.get("seen") or "")
@@ -204,6 +206,8 @@ class RoleRevocation:
         return all(grant.name in taken for grant in self._absent(provider, account, image))
 
     def _absent(self, provider: IdentityProvider, account: Account, image: Image) -> list[Grant]:
+        if not image.get("touched"):
+            return []
         there = {grant.name for grant in _direct(provider, account, _names(image))}
         return [Grant(name=role["name"], record=role["record"]) for role in image["roles"] if role["name"] not in there]
 

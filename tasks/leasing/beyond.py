@@ -21,18 +21,21 @@ _TOLD = 1000
 def carry_out(turn: Turn, lease: Lease) -> tuple[Lease, dict[str, Any]]:
     """Make the effect beyond our store, after what was there before is written down; returns the receipts.
 
+    The image says whether a round is `open`, and is `torn` once a round ended without a word: then anything it could
+    have done may have been done.
+
     Raises:
         Refused: `lease.moved`, somebody else is at it.
     """
     mitigation = turn.mitigation(lease)
     assert isinstance(mitigation, Outside)
     image = (lease.pre_image or {}).get("outside")
+    torn = bool(image and (image.get("torn") or image.get("open")))
     if image is None or image.get("complete") is False:
         image = mitigation.foresee(turn.world, lease)
-    claimed = _claim(turn, lease, image, apply=mitigation)
+    claimed = _claim(turn, lease, {**image, "open": True, "torn": torn}, apply=mitigation)
     done = mitigation.perform(turn.world, claimed)
-    if done.image is not None and done.image != image:
-        claimed = _claim(turn, claimed, done.image)
+    claimed = _claim(turn, claimed, {**(done.image or image), "open": False, "torn": torn})
     if done.pending is not None:
         raise done.pending
     return claimed, done.receipt

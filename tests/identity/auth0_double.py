@@ -89,7 +89,8 @@ class Auth0Double(Double):
     def search(self, _: str) -> Any:
         assert self.query["search_engine"] == "v3"
         name = self.query["q"].removeprefix('username:"').removesuffix('"')
-        return [self.shown(user) for user in self.users.values() if user["username"] == name]
+        # a search knows the user as they were
+        return [{**self.shown(u), "blocked": False} for u in self.users.values() if u["username"] == name]
 
     def patch(self, body: str, id: str) -> Any:
         said, user = json.loads(body), self.one(id)

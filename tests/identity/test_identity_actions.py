@@ -70,6 +70,18 @@ def test_a_lock_of_two_leases_ends_with_the_later_one(vendor, at) -> None:
     assert not vendor.locked("ada")
 
 
+def test_only_whom_it_reached_is_unlocked(start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double)
+    double.mishap = lambda method, path: (403, {}, {}) if method == "PUT" and "bob" in path else None
+    lease = ledger.apply(ledger.step("user.lock_temp", "ada", "bob", "cem"))
+    assert lease.state is LeaseState.UNKNOWN
+    double.lock_by_hand("cem")
+    double.mishap = lambda method, path: None
+    end(ledger, lease)
+    assert (double.locked("ada"), double.locked("cem")) == (False, True), "cem was locked by a person, before our turn"
+
+
 def test_okta_tells_that_somebody_else_changed_the_lock_since(start, at) -> None:
     double = start("okta")
     ledger = at(double)
