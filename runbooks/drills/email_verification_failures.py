@@ -48,7 +48,7 @@ DRILLS = (
         site=SITE,
         answers={"mail_dns": KEY_REMOVED},
         expected=Expected(
-            severity=Severity.MEDIUM,
+            severity=Severity.HIGH,
             steps={"email.failover": Gate.APPROVE, "email.retry_queue": Gate.APPROVE},
             flags={"auth.email.provider": "secondary"},
         ),
@@ -61,7 +61,7 @@ DRILLS = (
         site=SITE | {"email_secondary_ready": False},
         answers={"mail_dns": KEY_REMOVED},
         expected=Expected(
-            severity=Severity.MEDIUM, steps={}, verb=Verb.MONITOR, verdict=None,
+            severity=Severity.HIGH, steps={}, verb=Verb.ESCALATE, verdict=None,
             denied=frozenset({"email.failover", "email.retry_queue"}),
         ),
     ),
@@ -71,7 +71,7 @@ DRILLS = (
         script=trouble(VERIFICATION, refused("wrong_key")),
         traffic=goes_on(VERIFICATION, refused("wrong_key")),
         site=SITE,
-        expected=Expected(severity=Severity.MEDIUM, steps={}, verb=Verb.MONITOR, verdict=None),
+        expected=Expected(severity=Severity.HIGH, steps={}, verb=Verb.ESCALATE, verdict=None),
     ),
     Drill(
         name="throw_away_bounces",
@@ -80,7 +80,7 @@ DRILLS = (
         traffic=goes_on(VERIFICATION, missed(**_NO_SUCH), **_THROWN),
         site=SITE | {"captcha_provider": "drill", "captcha_accessible": True},
         expected=Expected(
-            severity=Severity.MEDIUM,
+            severity=Severity.HIGH,
             steps={"captcha.require": Gate.APPROVE},
             flags={"auth.captcha.required": True},
         ),

@@ -19,7 +19,7 @@ from spine.plan import Gate, Verb
 from spine.severity import Severity
 
 _REPLACED = Expected(
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     steps={"email.failover": Gate.APPROVE, "email.retry_queue": Gate.APPROVE},
     flags={"auth.email.provider": "secondary"},
 )
@@ -62,7 +62,7 @@ DRILLS = (
         script=trouble(RESET, refused("wrong_key")),
         traffic=goes_on(RESET, refused("wrong_key")),
         site=SITE,
-        expected=Expected(severity=Severity.MEDIUM, steps={}, verb=Verb.MONITOR, verdict=None),
+        expected=Expected(severity=Severity.HIGH, steps={}, verb=Verb.ESCALATE, verdict=None),
     ),
     Drill(
         name="dkim_removed",
