@@ -14,7 +14,7 @@ import pandas as pd
 from spine.detect.episode import Cause
 from spine.detect.fault import share_of_tenant
 from spine.detect.fault.family import CALLBACKS, RESETS, TOKENS, VERIFICATIONS, Family
-from spine.detect.fault.odds import common_log_odds
+from spine.detect.fault.odds import added, cell_log_odds, common_log_odds, together
 from spine.detect.subject import of_everybody, of_tenant
 from spine.detect.tail import tail_probability
 from spine.ids import NO_TENANT, TenantId
@@ -45,6 +45,8 @@ class Faultiness:
         limits = (settings.resets, settings.verifications, settings.callbacks)
         for family, limit in zip(self.families[:3], limits, strict=True):
             family.look_at_shares(limit)
+        look_at_mails(self.families[0], self.families[1], settings.resets)
+        look_at_mails(self.families[1], self.families[0], settings.verifications)
         self.families[3].look_at_tokens(settings.tokens)
 
     def due(self, minute: int) -> Iterator[tuple[Cause, Cause]]:
@@ -133,6 +135,15 @@ class _Counted:
                                for x in (failures[mine], share[mine] * tries[mine]))  # fmt: skip
                 self.together[number, place] |= many & (odds >= need) & (rest >= limit.everywhere_min_lift * usual)
 
+    def told(self, begin: int, window: int, limit: FaultSettings) -> tuple[Counts, Counts, Counts]:
+        """What each cell says of the shares that may fail in an outage; failures; and how many are usual."""
+        failures, tries = self._window(begin, window)
+        share = np.broadcast_to(
+            _ROOM * self._share(begin, limit.prior_tries, limit.floor_share)[:, None], failures.shape
+        )
+        odds = cell_log_odds(failures, tries, share, worse=limit.everywhere_shares, touched=limit.everywhere_touched)
+        return odds, failures, share * tries
+
     def look_at_tokens(self, limit: TokenSettings) -> None:
         """Mark minutes in which a tenant's refusals, or those of all but one, could be too many."""
         if not len(self.alone):
@@ -205,6 +216,27 @@ class _Counted:
 
     def _young(self, begin: int) -> Flags:
         return np.asarray(begin - self.first < 8 * 24 * HOUR, bool)
+
+
+def look_at_mails(family: _Counted, other: _Counted, limit: FaultSettings) -> None:
+    """Mark minutes in which mails of both kinds could fail together. Source: spine/detect/fault/mail_everywhere.py."""
+    names = sorted({*family.tenants, *other.tenants})
+    places = [np.array([names.index(name) for name in one.tenants], np.intp) for one in (family, other)]
+    for begin in range(0, family.minutes + 1, HOUR):
+        for window in (15, HOUR):
+            told, failed, usual = zip(*(one.told(begin, window, limit) for one in (family, other)), strict=True)
+            total, expected = (added(places, [x[None] for x in one], len(names))[0] for one in (failed, usual))
+            found = (failed[0].sum(axis=0) >= limit.shared_min_failures) & (
+                (total > 0).sum(axis=0) >= limit.everywhere_min_tenants
+            )
+            if not found.any():
+                continue
+            found &= together(told[0]) >= np.log(limit.shared_own_odds) - _ROOM_ODDS
+            found &= together(added(places, told, len(names))) >= np.log(limit.shared_odds) - _ROOM_ODDS
+            loudest = total.argmax(axis=0)[None, :]
+            rest, others = (x.sum(axis=0) - np.take_along_axis(x, loudest, axis=0)[0] for x in (total, expected))
+            found &= rest >= limit.everywhere_min_lift * others
+            family.together[0, begin : begin + HOUR] |= found
 
 
 def _tail(counts: Counts, bound: Counts, dispersion: float) -> Counts:

@@ -39,6 +39,11 @@ class FaultSettings(BaseModel):
     everywhere_touched: Share = 0.5
     """A tenant's chance of being touched by one: half of them use another mail service."""
     everywhere_min_lift: Positive = 1.5
+    shared_odds: Positive = 1e3
+    """The same for resets and verifications taken together, which leave by one mail service."""
+    shared_own_odds: Positive = 2
+    """What the one kind must say by itself then: that it fails rather than not."""
+    shared_min_failures: Count = 2
     high_ratio: Share = 0.25
     """Source: RUNBOOKS 2.2, 2.3 and 2.8: from a quarter of the tries on it is high."""
     high_min_tries: Count = 20

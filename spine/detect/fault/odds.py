@@ -32,11 +32,30 @@ def common_log_odds(
 
     Source: Ville's inequality for mixtures of likelihood ratios; leaving the largest out: DETECTION.
     """
+    return together(cell_log_odds(failures, tries, share, worse=worse, touched=touched))
+
+
+def cell_log_odds(failures: Floats, tries: Floats, share: Floats, *, worse: Sequence[float], touched: float) -> Floats:
+    """What each cell says of each share in `worse`, which is the first axis, cells the second."""
     share = np.fmin(share, _WORST)
     found = []
     for one in worse:
         bad = np.fmax(one, np.fmin(2 * share, _WORST))
         told = failures * np.log(bad / share) + (tries - failures) * np.log((1 - bad) / (1 - share))
-        odds = np.log1p(touched * np.expm1(np.fmin(told, _MOST)))
-        found.append(odds.sum(axis=0) - np.fmax(odds.max(axis=0, initial=0.0), 0.0))
+        found.append(np.log1p(touched * np.expm1(np.fmin(told, _MOST))))
+    return np.array(found, float)
+
+
+def together(told: Floats) -> Floats:
+    """What all cells but the loudest say together. What is told of one cell in several ways may be added up before."""
+    found = told.sum(axis=1) - np.fmax(told.max(axis=1, initial=0.0), 0.0)
     return np.asarray(np.logaddexp.reduce(found, axis=0) - np.log(len(found)), float)
+
+
+def added(places: Sequence[npt.NDArray[np.intp]], told: Sequence[Floats], size: int) -> Floats:
+    """Several families' `cell_log_odds` in one array of `size` cells: those at the same place are added."""
+    total = np.zeros((told[0].shape[0], size, *told[0].shape[2:]))
+    for place, one in zip(places, told, strict=True):
+        for share in range(len(total)):
+            np.add.at(total[share], place, one[share])
+    return total
