@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from blocks.orchestrator import run_state, wake
 from spine.clock import SystemClock
@@ -20,6 +21,8 @@ _OVER = frozenset({_S.MITIGATED, _S.ESCALATED, _S.RESOLVED})
 """Where the response has come as far as it goes by itself."""
 _MITIGATED = frozenset({_S.VERIFYING, _S.MITIGATED, _S.ROLLING_BACK, _S.ESCALATED, _S.RESOLVED})
 _STEP_SECONDS = 1.0
+_SEEN_OFF_TRIES = 30
+"""Then it is left to the orchestrator, which ends it when its wait is over."""
 _LATE = timedelta(seconds=0.2)
 """Events are brought in up to so long ago, so that none is dated after it was sent."""
 
@@ -51,9 +54,19 @@ async def end(play: Play, incident_id: IncidentId, reason: str) -> None:
     closed = await asyncio.to_thread(
         close_incident, play.database, settings, incident_id, actor=f"drill:{play.run.id}", reason=reason, now=now
     )
-    state = await run_state(closed.flow_run_id) if closed.flow_run_id else None
-    if state is not None and state.waiting and closed.flow_run_id:
-        await wake(closed.flow_run_id)
+    if closed.flow_run_id is not None:
+        await _see_off(closed.flow_run_id)
+
+
+async def _see_off(run: UUID) -> None:
+    """Until the run has ended: it may be about to wait for the end of leases that have ended already."""
+    for _ in range(_SEEN_OFF_TRIES):
+        state = await run_state(run)
+        if state is None or state.ended:
+            return
+        if state.waiting:
+            await wake(run)
+        await asyncio.sleep(_STEP_SECONDS)
 
 
 async def _rouse(play: Play, incident: Incident, now: datetime) -> None:
