@@ -67,7 +67,7 @@ RUNBOOK = Runbook(
             risk="the second mail service is not believed, or bounces more",
             likelihood="low, if its DNS aligns and a canary was delivered",
             impact="mail goes astray, and the domain's reputation suffers",
-            mitigation="refused without both; taken back at 5 % bounces; three canaries before going back",
+            mitigation="refused without both; taken back at 5 % bounces, and after four hours in any case",
         ),
         RiskNote(
             risk="people give up at the captcha",

@@ -156,7 +156,7 @@ def _of_evidence(case: Case, reading: Reading) -> tuple[Cause, int]:
         return Cause.UNKNOWN, 0
     if len(reading.harmless) >= HALF * whole:
         return Cause.HARMLESS, len(reading.harmless)
-    return (_of_links(case, reading), refused) if refused >= lost else _of_mails(case, reading)
+    return (of_links(case, reading), refused) if refused >= lost else _of_mails(case, reading)
 
 
 def _of_abuse(reading: Reading, asked: pd.DataFrame, abuse: Abuse) -> int:
@@ -166,7 +166,8 @@ def _of_abuse(reading: Reading, asked: pd.DataFrame, abuse: Abuse) -> int:
     return sum(int(part["who"].isin(victims).sum()) for part in parts)
 
 
-def _of_links(case: Case, reading: Reading) -> Cause:
+def of_links(case: Case, reading: Reading) -> Cause:
+    """What is wrong with links that are refused."""
     problems = reading.refused["link_problem"].fillna("")
     if int(problems.isin(BAD_LINKS).sum()) >= HALF * len(problems):
         return Cause.KEY

@@ -1,17 +1,21 @@
 """The diagnosis of failing mails and links, and its rival hypotheses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from runbooks.mail.cause import Cause, Judged, bad_checks, disbelief, judge, skewed, top_domain
+from runbooks.mail.cause import Cause, Judged, bad_checks, disbelief, judge, of_links, top_domain
 from runbooks.mail.ladder import failover_helps
-from runbooks.mail.number import numbers
+from runbooks.mail.number import numbers, top_cohort
 from runbooks.mail.smtp import Why
 from runbooks.mail.stream import Stream
+from runbooks.remedy import uncured
 from spine.case import Case, Confounder, Diagnosis
-from spine.diagnostic import State
+from spine.diagnostic import Check, State
+from spine.plain import clean, cut
 from spine.plan import Hypothesis
 
+_NAME = 60
+"""Characters of a name that are shown."""
 _NOTABLE = 0.25
 """Share of the evidence from which on a harmless cause is told. Judgement."""
 _YOUNG = timedelta(minutes=10)
@@ -25,7 +29,6 @@ _MENDED_BY_HAND = {
     Cause.LINKS: "good links are refused: look at the release, the link's host and how long links live",
     Cause.DOMAIN: "one recipient domain takes no mail: a ticket for its postmaster, everybody else gets theirs",
     Cause.UNKNOWN: "no event says why it fails: somebody must look",
-    Cause.HARMLESS: "nothing is broken that could be mended",
 }
 
 
@@ -34,16 +37,17 @@ def diagnosed(case: Case, stream: Stream) -> Diagnosis:
     judged = judge(case, stream)
     n = numbers(case, judged, stream)
     confirmation, because = _confirmation(case, judged)
+    beyond = _beyond(case, judged, stream)
     return Diagnosis(
         attack_class=judged.cause.value,
         summary=_summary(judged, n, stream),
         confirmation=confirmation,
         confirmed_by=because,
         confounders=_confounders(case, judged),
-        missing=_missing(case, judged, stream, n),
+        missing=(*_missing(case, judged, stream, n), *uncured(beyond)),
         unsuppressible=judged.accepted_badly > 0,
         numbers=n,
-        beyond=_beyond(case, judged, stream),
+        beyond=beyond,
     )
 
 
@@ -53,8 +57,8 @@ def rivals(case: Case, found: Diagnosis, stream: Stream) -> Sequence[Hypothesis]
     n, lost = found.numbers, judged.reading.lost
     reasons = {one: int((lost["why"] == one.value).sum()) for one in Why}
     arrived = (f"{n['arrived']:.0f} people got their mail",) if n["arrived"] else ()
-    disbelieved = tuple(f"{check.name}: {check.because}" for check in disbelief(case))
-    smtp = tuple(f"{check.name}: {check.because}" for check in bad_checks(case, "smtp_starttls"))
+    disbelieved, smtp = _said(disbelief(case)), _said(bad_checks(case, "smtp_starttls"))
+    odd = _said((*bad_checks(case, "tls_expiry"), *bad_checks(case, "clock_skew")))
     refused = (f"{n['links_refused']:.0f} links were refused, {n['wrong_key']:.0f} for their key",)
     return (
         Hypothesis(
@@ -69,14 +73,16 @@ def rivals(case: Case, found: Diagnosis, stream: Stream) -> Sequence[Hypothesis]
         ),
         Hypothesis(
             cause="links are made or checked wrongly",
-            for_=refused if n["links_refused"] else (),
+            for_=(*refused, *odd) if n["links_refused"] else odd,
             against=() if n["links_refused"] else ("no good link was refused",),
         ),
         Hypothesis(
             cause="nothing is broken: bots, mistyped addresses, older links, one recipient domain",
             for_=(
                 *_counted(reasons[Why.ADDRESS] + reasons[Why.MAILBOX], "mails went to addresses that take none"),
+                *_counted(int(n.get("throw_away_addresses", 0)), "mails went to throw-away addresses"),
                 *_counted(len(judged.reading.harmless), "links were refused rightly"),
+                *_abused(judged),
                 *(c.because for c in found.confounders),
             ),
         ),
@@ -85,11 +91,29 @@ def rivals(case: Case, found: Diagnosis, stream: Stream) -> Sequence[Hypothesis]
 
 def _summary(judged: Judged, n: dict[str, float], stream: Stream) -> str:
     domain, most = top_domain(judged.reading.lost)
-    where = f", {most} of them at {domain}" if judged.cause is Cause.DOMAIN else ""
+    where = f", {most} of them at {_named(domain)}" if judged.cause is Cause.DOMAIN else ""
+    cohort, n_cohort = top_cohort(judged.reading)
+    whose = f", {n_cohort} of them of cohort {_named(cohort)}" if cohort else ""
     return (
         f"{judged.cause.value}: {n['lost']:.0f} people's mails were lost{where}, {n['arrived']:.0f} people's arrived; "
-        f"{n['links_refused']:.0f} links were refused; {n['blocked_users']:.0f} people wait for {stream.noun}"
+        f"{n['links_refused']:.0f} links were refused; {n['blocked_users']:.0f} people wait for {stream.noun}{whose}"
     )
+
+
+def _named(text: str) -> str:
+    """A name from outside, for the summary."""
+    return cut(clean(text), _NAME)
+
+
+def _said(checks: Iterable[Check]) -> tuple[str, ...]:
+    return tuple(f"{check.name}: {check.because}" for check in checks)
+
+
+def _abused(judged: Judged) -> tuple[str, ...]:
+    abuse = judged.abuse
+    if not abuse.proven:
+        return ()
+    return (f"{abuse.per_user} requests for one user, {abuse.per_address} users of one address ask for resets",)
 
 
 def _counted(n: int, what: str) -> tuple[str, ...]:
@@ -161,7 +185,7 @@ def _beyond(case: Case, judged: Judged, stream: Stream) -> str:
     """Why people must mend it; "" when an action may help."""
     cause = judged.cause
     if judged.token_fault and not cause.of_token:
-        cause = Cause.SKEW if skewed(case, judged.reading) else Cause.LINKS
+        cause = of_links(case, judged.reading)
     if cause is Cause.DNS and not failover_helps(case, judged):
         wrong = ", ".join(check.name for check in disbelief(case)) or "SPF, DKIM and DMARC"
         return f"receivers do not believe the domain, whichever service sends: correct {wrong}"

@@ -38,9 +38,8 @@ def _extras(case: Case, judged: Judged, stream: Stream) -> dict[str, float | Non
     reading = judged.reading
     silent = set(reading.of("sent")["who"]) - set(reading.lost["who"]) - set(reading.arrived["who"])
     reports = len(reading.of("delivered", "undelivered")) > 0
-    done = set(reading.of("completed")["who"])
+    blocked = _blocked(reading)
     failed = (reading.lost, reading.refused, reading.unsaid)
-    blocked = {who for part in failed for who in part["who"]} - done
     waiting = [at for part in failed for at, who in zip(part["at"], part["who"], strict=True) if who in blocked]
     found: dict[str, float | None] = {
         "mails_without_a_word": len(silent) if reports else None,
@@ -59,6 +58,21 @@ def _extras(case: Case, judged: Judged, stream: Stream) -> dict[str, float | Non
         "signups_of_usual": signups / usual if usual else None,
         "throw_away_addresses": int(thrown_away(reading).sum()),
     }
+
+
+def _blocked(reading: Reading) -> set[str]:
+    """Who failed, and did not get there later."""
+    failed = (reading.lost, reading.refused, reading.unsaid)
+    return {who for part in failed for who in part["who"]} - set(reading.of("completed")["who"])
+
+
+def top_cohort(reading: Reading) -> tuple[str, int]:
+    """Where most of those who are blocked came from, and how many; "" = nobody says."""
+    rows = reading.rows[reading.rows["who"].isin(_blocked(reading))].dropna(subset=["cohort"])
+    counts = rows.groupby("cohort")["who"].nunique()
+    if counts.empty:
+        return "", 0
+    return min(str(name) for name in counts.index[counts == counts.max()]), int(counts.max())
 
 
 def completed_share(reading: Reading) -> float | None:

@@ -207,6 +207,23 @@ def test_the_part_of_the_hour_before_tells_what_is_usual_where_no_profile_does(s
     assert diagnosed(case).numbers["lost"] == 80
 
 
+def test_the_cohort_that_is_blocked_is_named_and_cannot_write_over_the_page() -> None:
+    told = {"cohort": "spring\n\u202esale" + "x" * 90}
+    signups = Rows(type=T.SIGNUP_SUCCEEDED, n=30, users=30, attributes=told)
+    summary = diagnosed(mail_case(VERIFICATION, signups, *lost(VERIFICATION, 80))).summary
+    assert "30 of them of cohort spring sale" in summary
+    assert not {"\n", "\u202e"} & set(summary)
+    assert len(summary) < 300
+
+
+@both
+def test_other_diagnostics_speak_for_the_links(stream: Stream) -> None:
+    answers = [answer("tls_expiry", link__host=State.BAD), answer("clock_skew", clock__database=State.OK)]
+    case = mail_case(stream, *refused(stream, 60, "invalid"), answers=answers)
+    links = catalogue()[stream.kind].hypotheses(case, diagnosed(case))[2]
+    assert "link.host: link__host is bad" in links.for_
+
+
 @both
 def test_the_numbers_the_report_needs(stream: Stream) -> None:
     silent = sent(stream, 7, first=3000)
