@@ -1,12 +1,14 @@
 """Keeps a drill going while its runbook responds: life goes on, questions are answered, nobody sleeps too long."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from blocks.orchestrator import run_state, wake
 from spine.clock import SystemClock
 from spine.drill import drill_settings
+from spine.errors import Transient
 from spine.ids import IncidentId
 from spine.incident import Incident, IncidentStatus
 from store import incidents
@@ -28,7 +30,10 @@ _LATE = timedelta(seconds=0.2)
 
 
 async def drive(play: Play, edge: Edge, incident_id: IncidentId, until: datetime) -> bool:
-    """Until the response has come to its end: True; False = it had not by `until`."""
+    """Until the response has come to its end: True; False = it had not by `until`.
+
+    A gateway or an orchestrator that does not answer is asked again a second later.
+    """
     clock, sent = SystemClock(), play.stage.end
     while clock.now() < until:
         incident = await asyncio.to_thread(_incident, play, incident_id)
@@ -37,13 +42,15 @@ async def drive(play: Play, edge: Edge, incident_id: IncidentId, until: datetime
         moment = clock.now() - _LATE
         if moment > sent:
             traffic = play.drill.traffic(play.stage, sent, moment, incident.status in _MITIGATED)
-            await asyncio.to_thread(edge.post, traffic)
-            sent = moment
+            with suppress(Transient):
+                await asyncio.to_thread(edge.post, traffic)
+                sent = moment
         if play.run.unattended:
             await asyncio.to_thread(
                 answer_pending, play.database, play.settings, play.run, play.drill, incident_id, clock.now()
             )  # the waiting run is woken by `_rouse`
-        await _rouse(play, incident, clock.now())
+        with suppress(Transient):
+            await _rouse(play, incident, clock.now())
         await asyncio.sleep(_STEP_SECONDS)
     return False
 
@@ -61,11 +68,12 @@ async def end(play: Play, incident_id: IncidentId, reason: str) -> None:
 async def _see_off(run: UUID) -> None:
     """Until the run has ended: it may be about to wait for the end of leases that have ended already."""
     for _ in range(_SEEN_OFF_TRIES):
-        state = await run_state(run)
-        if state is None or state.ended:
-            return
-        if state.waiting:
-            await wake(run)
+        with suppress(Transient):
+            state = await run_state(run)
+            if state is None or state.ended:
+                return
+            if state.waiting:
+                await wake(run)
         await asyncio.sleep(_STEP_SECONDS)
 
 
