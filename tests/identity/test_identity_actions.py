@@ -50,6 +50,13 @@ def test_at_its_end_a_lock_lifts_itself(start, at) -> None:
     assert not double.locked("ada")
 
 
+def test_a_slow_provider_keeps_no_flag_waiting(start, at) -> None:
+    ledger = at(start("keycloak"))
+    ledger.apply(ledger.step("user.lock_temp", "ada"))
+    ledger.apply(ledger.step("ip.block", "203.0.113.0/24", order=2))
+    assert [tended.action_key for tended in ledger.tend(minutes=31)] == ["ip.block", "user.lock_temp"]
+
+
 def test_a_lock_put_by_somebody_else_before_is_not_lifted(vendor, at) -> None:
     ledger = at(vendor)
     vendor.lock_by_hand("ada")
