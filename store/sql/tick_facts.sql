@@ -1,22 +1,21 @@
 -- exact facts of the last hour about sessions and administrators, one row each (spine/detect/entity/frames.py): what one
 -- event, or a few together, say by themselves, whatever is usual. Drills apart.
-with odd as (
-  -- sessions used from two addresses or by two users: few, so that all else looks at these alone
-  select tenant_id, session_id, drill_id from auth_ops_logs
-  where occurred_at > %(since)s and occurred_at <= %(now)s
-    and type in ('session_created', 'session_used', 'session_refreshed') and session_id is not null
-  group by tenant_id, session_id, drill_id
-  having min(ip) <> max(ip) or min(user_id) <> max(user_id)
-), used as materialized (
-  select l.tenant_id, l.user_id, l.occurred_at as at, l.type, l.ip, l.session_id, l.attributes->>'device_id' as device,
-    l.attributes @> '{"is_admin": true}' as admin, l.synthetic, l.drill_id,
-    l.attributes @> '{"automation": true}' or coalesce(l.user_agent ~*
+with used as (
+  -- sessions used from two addresses or by two users: few, so that all else looks at these alone. By windows, for a join
+  -- would be planned by guesses about their number
+  select tenant_id, id, user_id, at, type, ip, session_id, attributes->>'device_id' as device,
+    attributes @> '{"is_admin": true}' as admin, synthetic, drill_id,
+    attributes @> '{"automation": true}' or coalesce(user_agent ~*
       '^(python-|python/|aiohttp|httpx|curl/|wget/|go-http-client|java/|libwww-perl|scrapy|axios/|node-fetch|undici|postman|httpie|powershell|ruby|faraday)|headless|phantomjs|selenium|puppeteer|playwright',
       false) as automated
-  from auth_ops_logs l join odd o on o.tenant_id = l.tenant_id and o.session_id = l.session_id
-    and o.drill_id is not distinct from l.drill_id
-  where l.occurred_at > %(since)s and l.occurred_at <= %(now)s
-    and l.type in ('session_created', 'session_used', 'session_refreshed')
+  from (
+    select tenant_id, id, user_id, occurred_at as at, type, ip, session_id, user_agent, attributes, synthetic, drill_id,
+      min(ip) over s <> max(ip) over s or min(user_id) over s <> max(user_id) over s as odd
+    from auth_ops_logs
+    where occurred_at > %(since)s and occurred_at <= %(now)s
+      and type in ('session_created', 'session_used', 'session_refreshed') and session_id is not null
+    window s as (partition by tenant_id, session_id, drill_id)
+  ) l where odd
 ), rare as materialized (
   select tenant_id, user_id, occurred_at as at, id, type, ip, session_id, attributes, synthetic, drill_id,
     type in ('admin_login', 'admin_login_failed', 'admin_action') or attributes @> '{"is_admin": true}' as admin
@@ -28,18 +27,19 @@ with odd as (
 ), admin as (
   select r.* from rare r
   where user_id is not null and (admin
-    or exists (select from rare a where a.admin and a.tenant_id = r.tenant_id and a.user_id = r.user_id
-      and a.drill_id is not distinct from r.drill_id)
+    or (tenant_id, user_id, coalesce(drill_id, '')) in (
+      select tenant_id, user_id, coalesce(drill_id, '') from rare where admin and user_id is not null)
     or not synthetic and exists (select from auth_admin_habit h where h.tenant_id = r.tenant_id and h.user_id = r.user_id))
+), traced as (
+  -- where people were with the session before
+  select *, min(ip) filter (where not automated) over w as least_ip, max(ip) filter (where not automated) over w as most_ip,
+    min(user_id) filter (where not automated) over w as person
+  from used
+  window w as (partition by tenant_id, session_id, drill_id order by at, id
+    rows between unbounded preceding and 1 preceding)
 ), replay as (
-  select u.tenant_id, coalesce(h.user_id, u.user_id) as user_id, u.at, u.ip, u.session_id, u.synthetic, u.drill_id
-  from used u cross join lateral (
-    select h.user_id from used h
-    where h.tenant_id = u.tenant_id and h.session_id = u.session_id and h.drill_id is not distinct from u.drill_id
-      and not h.automated and h.ip <> u.ip and h.at < u.at
-    order by h.at limit 1
-  ) h
-  where u.automated
+  select tenant_id, coalesce(person, user_id) as user_id, at, ip, session_id, synthetic, drill_id
+  from traced where automated and (least_ip <> ip or most_ip <> ip)
 ), shared as (
   select tenant_id, (array_agg(user_id order by at))[1] as user_id, (array_agg(user_id order by at desc))[1] as last_user,
     min(user_id) as least_user, max(user_id) as most_user, count(*) as n, min(at) as first_at, max(at) as last_at,
@@ -59,6 +59,10 @@ with odd as (
   select *, count(*) over (partition by tenant_id, ip, drill_id order by at
     range between interval '5 minutes' preceding and current row) as together
   from guess
+), guessed as (
+  select tenant_id, null as user_id, 'guessed_ids' as fact, count(*) as n, max(together) as measure, min(at) as first_at,
+    max(at) as last_at, array[host(ip)] as ips, null as other_user, synthetic, drill_id
+  from guesses group by tenant_id, ip, synthetic, drill_id having max(together) > 9
 ), denial as (
   select *, count(*) over (partition by tenant_id, user_id, drill_id order by at
     range between interval '10 minutes' preceding and current row) as together
@@ -99,14 +103,12 @@ with odd as (
   from rare where user_id is not null and type in ('session_refreshed', 'session_refresh_failed')
     and attributes @> '{"refresh_reused": true}' and jsonb_typeof(attributes->'reuse_age_seconds') = 'number'
   union all
-  select tenant_id, null, 'guessed_ids', count(*), max(together), min(at), max(at), array[host(ip)], null, synthetic, drill_id
-  from guesses g
+  select * from guessed g
   -- where people live, many sessions can be lost at once
   where (select count(distinct user_id) from auth_ops_logs l
-    where l.tenant_id = g.tenant_id and l.ip = g.ip and l.drill_id is not distinct from g.drill_id
+    where l.tenant_id = g.tenant_id and host(l.ip) = g.ips[1] and l.drill_id is not distinct from g.drill_id
       and l.occurred_at > %(since)s and l.occurred_at <= %(now)s
       and l.type in ('session_created', 'session_used', 'login_succeeded')) < 3
-  group by tenant_id, ip, synthetic, drill_id having max(together) > 9
   union all
   select tenant_id, user_id, 'second_factor_failed', count(*), count(*), min(at), max(at),
     array_agg(distinct host(ip)) filter (where ip is not null), null, synthetic, drill_id
