@@ -48,6 +48,19 @@ def test_what_fails_for_many_is_found_once_more_for_all_of_them_and_names_them()
     assert whole.observed["failures"] == 36
 
 
+@pytest.mark.parametrize(("resets", "expected"), [(1, {"PASSWORD_RESET_FAILURES", "EMAIL_VERIFICATION_FAILURES"}),
+                                                  (0, {"EMAIL_VERIFICATION_FAILURES"})])  # fmt: skip
+def test_mails_of_both_kinds_speak_together_but_only_for_the_kind_that_fails(resets: int, expected: set[str]) -> None:
+    """Resets that fail for one of three in six tenants are nothing by themselves; while verifications fail, they are."""
+    tenants = [f"t{i}" for i in range(6)]
+    mails = [
+        faults(VERIFICATIONS, *(Faults(tenant, 2, 3) for tenant in tenants)).faults,
+        faults(RESETS, *(Faults(tenant, resets, 3) for tenant in tenants)).faults,
+    ]
+    seen = detect(replace(faults(RESETS), faults=pd.concat(mails, ignore_index=True)), SETTINGS)
+    assert {f.kind.value for f in seen if is_everybody(f.subject)} == expected
+
+
 def graded(family: Family, tries: int, *, failed: float, completed: int | None, locked: int = 0) -> Severity:
     """The severity of one tenant's failing mails; `completed` None: it never reports any."""
     given = faults(family, Faults("t1", int(failed * tries), tries))
