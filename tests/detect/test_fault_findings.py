@@ -51,7 +51,7 @@ def test_what_fails_for_many_is_found_once_more_for_all_of_them_and_names_them()
 @pytest.mark.parametrize(("resets", "expected"), [(1, {"PASSWORD_RESET_FAILURES", "EMAIL_VERIFICATION_FAILURES"}),
                                                   (0, {"EMAIL_VERIFICATION_FAILURES"})])  # fmt: skip
 def test_mails_of_both_kinds_speak_together_but_only_for_the_kind_that_fails(resets: int, expected: set[str]) -> None:
-    """Resets that fail for one of three in six tenants are nothing by themselves; while verifications fail, they are."""
+    """Resets of six tenants, one of three failing, are nothing by themselves, but they are while verifications fail."""
     tenants = [f"t{i}" for i in range(6)]
     mails = [
         faults(VERIFICATIONS, *(Faults(tenant, 2, 3) for tenant in tenants)).faults,
