@@ -5,16 +5,17 @@ with used as (
   -- would be planned by guesses about their number
   select tenant_id, id, user_id, at, type, ip, session_id, attributes->>'device_id' as device,
     attributes @> '{"is_admin": true}' as admin, synthetic, drill_id,
-    attributes @> '{"automation": true}' or coalesce(user_agent ~*
-      '^(python-|python/|aiohttp|httpx|curl/|wget/|go-http-client|java/|libwww-perl|scrapy|axios/|node-fetch|undici|postman|httpie|powershell|ruby|faraday)|headless|phantomjs|selenium|puppeteer|playwright',
-      false) as automated
+    attributes @> '{"automation": true}' or coalesce(case when starts_with(user_agent, 'Mozilla/')
+      then position('Headless' in user_agent) > 0 or position('PhantomJS' in user_agent) > 0
+      else user_agent ~* '^(python|aiohttp|httpx|curl/|wget/|go-http|java/|libwww|scrapy|axios/|node|undici|postman|httpie|powershell|ruby|faraday|selenium|puppeteer|playwright)'
+      end, false) as automated
   from (
     select tenant_id, id, user_id, occurred_at as at, type, ip, session_id, user_agent, attributes, synthetic, drill_id,
-      min(ip) over s <> max(ip) over s or min(user_id) over s <> max(user_id) over s as odd
+      min(ip) over s <> max(ip) over s or min(user_id collate "C") over s <> max(user_id collate "C") over s as odd
     from auth_ops_logs
     where occurred_at > %(since)s and occurred_at <= %(now)s
       and type in ('session_created', 'session_used', 'session_refreshed') and session_id is not null
-    window s as (partition by tenant_id, session_id, drill_id)
+    window s as (partition by session_id collate "C", tenant_id collate "C", drill_id collate "C")
   ) l where odd
 ), rare as materialized (
   select tenant_id, user_id, occurred_at as at, id, type, ip, session_id, attributes, synthetic, drill_id,
@@ -35,7 +36,7 @@ with used as (
   select *, min(ip) filter (where not automated) over w as least_ip, max(ip) filter (where not automated) over w as most_ip,
     min(user_id) filter (where not automated) over w as person
   from used
-  window w as (partition by tenant_id, session_id, drill_id order by at, id
+  window w as (partition by session_id collate "C", tenant_id collate "C", drill_id collate "C" order by at, id
     rows between unbounded preceding and 1 preceding)
 ), replay as (
   select tenant_id, coalesce(person, user_id) as user_id, at, ip, session_id, synthetic, drill_id

@@ -72,6 +72,11 @@ def test_what_is_no_replay(database: Database, events: list[Event]) -> None:
     assert found(database, *events) == []
 
 
+def test_a_headless_browser_is_a_program(database: Database) -> None:
+    headless = used(3, ip=AWAY, user_agent="Mozilla/5.0 (X11) HeadlessChrome/150.0")
+    assert names(found(database, used(9), headless)) == {"session_replayed"}
+
+
 def test_a_sender_may_say_that_it_is_a_program(database: Database) -> None:
     said = used(3, ip=AWAY, attributes={"automation": True})
     assert names(found(database, used(9), said)) == {"session_replayed"}
