@@ -48,14 +48,12 @@ def diagnose(case: Case) -> Diagnosis:
     """What became of the keys, whether a bad token got in, and how much of it is as it should be."""
     seen = Tokens(case)
     cause, wrong = seen.cause, seen.wrong
-    services = sorted({str(one) for one in (*seen.faulty["service"].dropna(), *wrong["service"].dropna())})
+    named = (wrong if seen.accepted_wrongly else seen.faulty)["service"].dropna()
+    services = sorted({str(one) for one in named})
     beyond = "" if _cure(case, seen) or cause is Cause.HARMLESS else _beyond(seen, services)
     return Diagnosis(
         attack_class=cause.value,
-        summary=(
-            f"{cause.value}: {len(seen.faulty)} of {len(seen.refused)} refusals are a fault, at "
-            f"{len(services)} services, of {people(seen.faulty)} people; {len(wrong)} accepted wrongly"
-        ),
+        summary=_summary(seen, services) + (f". To do: {beyond}" if beyond else ""),
         confirmation=_confirmation(seen),
         confirmed_by=_confirmed_by(seen),
         confounders=_confounders(seen),
@@ -156,6 +154,15 @@ def _cure(case: Case, seen: Tokens) -> list[Proposal]:
         verify = "sessions from before are refused, and people can sign in again"
         cure.append(Proposal(action_key=REVOKE, params=scope, after=after, verify=verify))
     return [one for one in cure if one.action_key not in case.tried]
+
+
+def _summary(seen: Tokens, services: list[str]) -> str:
+    refused, faulty = len(seen.refused), len(seen.faulty)
+    told = f"{faulty} of {refused} refusals are a fault, of {people(seen.faulty)} people"
+    if seen.accepted_wrongly:
+        told = f"{len(seen.wrong)} of them" + (f"; {told}" if refused else "")
+    where = ", ".join(one[:60] for one in services[:3])
+    return f"{seen.cause.value}{f' at {where}' if where else ''}: {told}"
 
 
 def _speaks(seen: Tokens, cause: Cause) -> tuple[str, ...]:

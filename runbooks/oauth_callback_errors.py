@@ -53,12 +53,13 @@ def diagnose(case: Case) -> Diagnosis:
     state = _state(case, seen)
     where = f" at {seen.provider}" if seen.provider else ""
     beyond = "" if seen.harmless or _cure(case, seen) else _advice(case, seen)
-    what = f"{seen.fault.value}{where}" if len(seen.failed) else "callbacks fail for no reason that can be seen"
+    fault = Fault.USER if seen.harmless else seen.fault
+    what = f"{fault.value}{where}" if len(seen.rows) else "no callback could be looked at"
     return Diagnosis(
         attack_class=what,
         summary=(
             f"{what}: {len(seen.failed)} of {len(seen.rows)} callbacks of {seen.people} users fail, {seen.share:.0%} "
-            f"of them in this way; {seen.refused} users said no themselves"
+            f"of them in this way; {seen.refused} users said no themselves" + (f". To do: {beyond}" if beyond else "")
         ),
         confirmation=_confirmation(seen, state),
         confirmed_by=f"{seen.share:.0%} of the failures say so; what was asked of the world says {state.value}",
