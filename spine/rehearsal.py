@@ -44,8 +44,8 @@ def rehearsal(
     installed_at: datetime,
     settings: DrillSettings,
 ) -> Rehearsal:
-    """How `runbook` stands. A risk that depends on parameters counts as high: of those nothing good is assumed."""
+    """How `runbook` stands. A risk that depends on parameters or targets counts as high."""
     specs = (actions[key] for key in runbook.ladder if key in actions)
-    needed = any(callable(spec.risk) or spec.risk in _HIGH for spec in specs)
+    needed = any(callable(spec.risk) or spec.risk in _HIGH or spec.many is not None for spec in specs)
     since = installed_at if last_passed is None else max(last_passed, installed_at)
     return Rehearsal(last_passed, since + timedelta(days=settings.fresh_days), needed)

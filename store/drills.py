@@ -13,7 +13,7 @@ from spine.drill_score import Assertion
 from spine.errors import Refused
 from spine.ids import IncidentId, TenantId
 from spine.incident import IncidentKind
-from store import audit
+from store import audit, keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def opened(connection: Connection, drill_id: str, incident: IncidentId) -> None:
 def finish(
     connection: Connection, drill_id: str, *, passed: bool, score: float, assertions: Sequence[Assertion], at: datetime
 ) -> bool:
-    """Write down what came of a drill, with its audit entry; its evidence is refused from now on. False = it had ended
-    before."""
+    """Write down what came of a drill, with its audit entry; its evidence is refused from now on, and its key ends.
+    False = it had ended before."""
     row = connection.execute(
         text(
             "update drills set finished_at = :at, passed = :passed, score = :score,"
@@ -87,6 +87,7 @@ def finish(
     if row is None:
         return False
     run = _run(row)
+    keys.revoke_key(connection, run.tenant_id, key_name(run.id), now=at, actor=run.who)
     audit.append(
         connection, run.tenant_id, AuditAction.RUNBOOK_RUN, actor=run.who, at=at, subject=f"drill:{run.id}",
         incident_id=run.incident_id, outcome="passed" if passed else "failed",

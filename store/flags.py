@@ -171,6 +171,15 @@ def drift_of(connection: Connection, lease: Lease) -> str | None:
     return drift(lease.pre_image, flag.version, flag.digest) if flag else None
 
 
+def without_variant(connection: Connection, key: str, variant: str) -> list[str]:
+    """Tenants whose own base of `key` has no such variant: a hold that wants it does not reach them."""
+    rows = connection.execute(
+        text("select tenant_id from flags where key = :k and not definition->'variants' ? :v order by tenant_id"),
+        {"k": key, "v": variant},
+    )
+    return list(rows.scalars())
+
+
 _CREATE = text("""
     insert into flags(tenant_id, key, version, definition, purpose, owner, updated_at)
     values(:t, :k, 1, cast(:definition as jsonb), coalesce(:purpose, ''), coalesce(:owner, ''), :at)

@@ -5,7 +5,7 @@ from datetime import datetime
 from spine.drill_score import Assertion
 from spine.errors import OpsSpineError
 from spine.settings import Settings
-from store import drills, keys
+from store import drills
 from store.drills import DrillRun
 from store.engine import Database
 from tasks.closing import close_incident
@@ -29,6 +29,5 @@ def _end(database: Database, settings: Settings, run: DrillRun, now: datetime) -
         except OpsSpineError as error:
             return f"drill {run.id}: {error}"
     with database.system() as connection:
-        keys.revoke_key(connection, run.tenant_id, drills.key_name(run.id), now=now, actor=run.who)
         drills.finish(connection, run.id, passed=False, score=0.0, assertions=(_LOST,), at=now)
     return None

@@ -23,6 +23,9 @@ CONTAINED = timedelta(hours=24)
 """How much longer than its lease a containment's hold lasts when nobody is alive to renew it. Judgement."""
 
 
+_NAMED = 20
+
+
 def nothing_beside(_params: ActionParams) -> dict[str, Scalar]:
     """For flags whose value says it all."""
     return {}
@@ -67,10 +70,9 @@ class FlagMitigation(Generic[P]):
             created_at=now,
             expires_at=lease.expires_at + (CONTAINED if self.spec.containment else timedelta()),
         )
-        everybody = Reach.of(incident_rows.get(connection, lease.incident_id)).tenant is None
         flag_holds.hold(
             connection, lease.tenant_id, wanted,
-            actor=actor, incident=lease.incident_id, at=now, everybody=everybody,
+            actor=actor, incident=lease.incident_id, at=now, everybody=_for_everybody(connection, lease),
         )  # fmt: skip
 
     def revert(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
@@ -78,7 +80,11 @@ class FlagMitigation(Generic[P]):
         flag_holds.release(connection, lease.id, actor=actor, incident=lease.incident_id, at=now)
 
     def read_back(self, connection: Connection, lease: Lease, *, now: datetime) -> Observation:
-        """Evaluate the stored flag as an application of the tenant would, once for every target."""
+        """Evaluate the stored flag as an application of the tenant would, once for every target.
+
+        Of a hold for everybody: a tenant whose own flag has no such variant is told; with such a one containment is
+        not in force.
+        """
         flag = self._flag(connection, lease)
         mine = any(h.lease_id == lease.id for h in flag.holds)
         params = self.spec.parse(lease.params)
@@ -94,7 +100,12 @@ class FlagMitigation(Generic[P]):
         }
         if (changed := flags.drift_of(connection, lease)) is not None:
             detail["drift"] = changed
-        return Observation(in_force=mine and effective, detail=detail)
+        left_out = flags.without_variant(connection, flag.key, wanted) if _for_everybody(connection, lease) else []
+        if left_out:
+            more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+            detail["told"] = f"it does not reach {', '.join(left_out[:_NAMED])}{more}: their own flag has no {wanted!r}"
+        contained = not (left_out and self.spec.containment)
+        return Observation(in_force=mine and effective and contained, detail=detail)
 
     def _condition(self, params: P, targets: tuple[str, ...]) -> dict[str, Any] | None:
         """For whom the hold is."""
@@ -124,3 +135,8 @@ class FlagMitigation(Generic[P]):
         if flag is None:
             raise Broken(f"The flag {self._key} of {self.spec.key} is neither stored nor in spine/flag/catalogue.py")
         return flag
+
+
+def _for_everybody(connection: Connection, lease: Lease) -> bool:
+    """True for the lease of an incident of many tenants."""
+    return Reach.of(incident_rows.get(connection, lease.incident_id)).tenant is None

@@ -10,6 +10,7 @@ from spine.case import Case, Diagnosis
 from spine.decision.engine import decide
 from spine.decision.rules import FlagState, Rules
 from spine.detect.entity.sighting import USER
+from spine.detect.subject import is_everybody
 from spine.detect.summary import hashed
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
@@ -92,13 +93,16 @@ def _affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[
     """People of ours whose own account was attacked, broken into, or is what the incident is about: they may not
     decide about it, even where the events can no longer be read and findings name users by hashes alone."""
     attacked = case.logins.loc[case.logins["attack"], "user_id"].dropna().unique() if len(case.logins) else []
-    suspects = {str(user).lower() for user in (*attacked, *diagnosis.compromised_users)}
-    incident = case.incident
+    incident, named = case.incident, {str(user) for user in (*attacked, *diagnosis.compromised_users)}
+    if is_everybody(incident.subject):
+        named = {user.partition("/")[2] for user in named}  # store/reach.py puts the tenant before it
+    suspects = {user.lower() for user in named}
     marked = {incident.subject.removeprefix(USER), *incident.summary.get("users", ())}
+    tenants = [incident.tenant_id, *(TenantId(t) for t in incident.summary.get("tenants", ()))]
     return sorted(
         str(person.id)
         for person in people.everybody(connection)
-        if person.email in suspects or hashed(incident.tenant_id, person.email) in marked
+        if person.email in suspects or any(hashed(tenant, person.email) in marked for tenant in tenants)
     )
 
 

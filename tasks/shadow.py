@@ -14,7 +14,7 @@ from spine.action import ActionSpec
 from spine.lease import Lease, LeaseState
 from store import leases
 from tasks.flag_mitigation import FlagMitigation
-from tasks.mitigation import Mitigation, Observation
+from tasks.mitigation import Mitigation, Observation, Outside
 from tasks.mitigations.evidence_snapshot import Snapshot
 
 _OURS = (FlagMitigation, Snapshot)
@@ -24,7 +24,8 @@ _IN_FORCE = (LeaseState.APPLYING, LeaseState.UNKNOWN, LeaseState.ACTIVE, LeaseSt
 
 def shadow_of(mitigation: Mitigation) -> Mitigation:
     """What a drill runs in place of `mitigation`."""
-    return mitigation if isinstance(mitigation, _OURS) else Shadow(mitigation.spec)
+    ours = isinstance(mitigation, _OURS) and not isinstance(mitigation, Outside) and not mitigation.spec.external
+    return mitigation if ours else Shadow(mitigation.spec)
 
 
 @dataclass(frozen=True, slots=True)

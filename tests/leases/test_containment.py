@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from spine.lease import LeaseState
+from tasks.cancelling import cancelled_by_hand
 from tasks.leasing import revert_incident
 
 KEY = "tenant.crossAccess.disabled"
@@ -51,6 +52,14 @@ def test_it_ends_with_its_incident(ledger) -> None:
         connection.execute(text("update incidents set status = 'resolved'"))
     ledger.tend(minutes=61)
     assert ledger.lease(lease.id).state is LeaseState.REVERTED
+
+
+def test_cancelling_the_run_takes_everything_back_but_it(ledger) -> None:
+    kept = ledger.apply(ledger.step("tenant.deny_cross", "globex"))
+    eased = ledger.apply(ledger.step("rate_limit.strict", order=2))
+    cancelled_by_hand(ledger.database, ledger.settings, ledger.incident, ledger.clock.now())
+    assert (ledger.lease(kept.id).state, ledger.lease(eased.id).state) == (LeaseState.ACTIVE, LeaseState.REVERTED)
+    assert ledger.reads(KEY, resourceTenant="globex").value is True
 
 
 @pytest.mark.parametrize("status", ["rolling_back", "escalated"])

@@ -104,6 +104,7 @@ def test_only_mitigations_of_our_own_store_are_run_in_a_drill() -> None:
     assert isinstance(shadow_of(Outside()), Shadow)
     run = {key for key, one in actions().items() if not isinstance(shadow_of(one), Shadow)}
     assert all(actions()[key].spec.flag_key or key == "evidence.snapshot" for key in run)
+    assert not any(actions()[key].spec.external for key in run)
 
 
 def _epoch(ledger: Any) -> int:
