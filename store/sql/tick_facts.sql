@@ -61,8 +61,7 @@ with used as (
     range between interval '5 minutes' preceding and current row) as together
   from guess
 ), guessed as (
-  select tenant_id, null as user_id, 'guessed_ids' as fact, count(*) as n, max(together) as measure, min(at) as first_at,
-    max(at) as last_at, array[host(ip)] as ips, null as other_user, synthetic, drill_id
+  select tenant_id, ip, count(*) as n, max(together) as measure, min(at) as first_at, max(at) as last_at, synthetic, drill_id
   from guesses group by tenant_id, ip, synthetic, drill_id having max(together) > 9
 ), denial as (
   select *, count(*) over (partition by tenant_id, user_id, drill_id order by at
@@ -104,12 +103,14 @@ with used as (
   from rare where user_id is not null and type in ('session_refreshed', 'session_refresh_failed')
     and attributes @> '{"refresh_reused": true}' and jsonb_typeof(attributes->'reuse_age_seconds') = 'number'
   union all
-  select * from guessed g
-  -- where people live, many sessions can be lost at once
-  where (select count(distinct user_id) from auth_ops_logs l
-    where l.tenant_id = g.tenant_id and host(l.ip) = g.ips[1] and l.drill_id is not distinct from g.drill_id
-      and l.occurred_at > %(since)s and l.occurred_at <= %(now)s
-      and l.type in ('session_created', 'session_used', 'login_succeeded')) < 3
+  select tenant_id, null, 'guessed_ids', n, measure, first_at, last_at, array[host(ip)], null, synthetic, drill_id
+  from guessed
+  -- where people live, many sessions can be lost at once; the hour is read once, whoever guesses, and only then
+  where (tenant_id, ip, coalesce(drill_id, '')) not in (
+    select tenant_id, ip, coalesce(drill_id, '') from auth_ops_logs
+    where occurred_at > %(since)s and occurred_at <= %(now)s and ip in (select ip from guessed)
+      and type in ('session_created', 'session_used', 'login_succeeded')
+    group by 1, 2, 3 having count(distinct user_id) >= 3)
   union all
   select tenant_id, user_id, 'second_factor_failed', count(*), count(*), min(at), max(at),
     array_agg(distinct host(ip)) filter (where ip is not null), null, synthetic, drill_id
