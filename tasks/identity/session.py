@@ -29,6 +29,9 @@ class _Held(Generic[P]):
         """Hold the flag, before the provider is called."""
         NotBefore(self.spec).apply(connection, lease, actor=actor, now=now)
 
+    def revert(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+        """The hold lapses by itself."""
+
     def read_back(self, connection: Connection, lease: Lease, *, now: datetime) -> Observation:
         """The flag as an application reads it."""
         return NotBefore(self.spec).read_back(connection, lease, now=now)

@@ -17,7 +17,8 @@ from spine.plan import Step
 from store import incidents, leases
 from store.engine import Database
 from tasks.leasing import record
-from tasks.leasing.beyond import carry_out, tell
+from tasks.leasing.beyond import tell
+from tasks.leasing.performing import carry_out
 from tasks.leasing.ports import Ports
 from tasks.leasing.reverting import revert_lease
 from tasks.leasing.turn import Turn

@@ -49,19 +49,37 @@ def never_applied(connection: Connection, lease: Lease, *, actor: str, now: date
     _rollback(connection, lease, "nothing was applied", actor=actor, now=now)
 
 
+def waits(connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+    """The action was ended while calls for it are being made."""
+    summary = f"{_title(lease)} is to end ({lease.revert_reason}): {lease.error}"
+    _note(connection, lease, "mitigation.reverting", summary, actor=actor, now=now)
+
+
+def undone_late(connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
+    """Calls were made after nobody waited for them any more, and were undone."""
+    summary = f"{_title(lease)}: calls were made after it had ended; what they did was taken back as far as it can be"
+    _note(connection, lease, "mitigation.reverted", summary, actor=actor, now=now)
+    _rollback(connection, lease, "late calls undone", actor=actor, now=now)
+
+
+def left_behind(
+    connection: Connection, lease: Lease, error: str, *, actor: str, now: datetime, settings: Settings
+) -> None:
+    """Calls were made after it had ended, and could not be undone: somebody is paged."""
+    summary = (
+        f"{_title(lease)}: calls were made after it had ended, and could not be undone; undo them by hand: {error}"
+    )
+    _note(connection, lease, "mitigation.revert_failed", summary[:1000], actor=actor, now=now)
+    _rollback(connection, lease, "late calls not undone", actor=actor, now=now)
+    _page(connection, lease, "left_behind", summary[:1000], now=now, settings=settings)
+
+
 def revert_failed(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
     """The action could not be taken back: somebody is paged, once a lease; it is tried again meanwhile."""
     summary = f"{_title(lease)} could not be taken back, attempt {lease.attempts}: {lease.error}"
     _note(connection, lease, "mitigation.revert_failed", summary, actor=actor, now=now)
     _rollback(connection, lease, "failed", actor=actor, now=now)
-    if lease.shadow:
-        return
-    outbox.put(
-        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
-        {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": summary},
-        severity=Severity.CRITICAL, incident_id=lease.incident_id, dedupe=f"{lease.id}:revert_failed", now=now,
-        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
-    )  # fmt: skip
+    _page(connection, lease, "revert_failed", summary, now=now, settings=settings)
 
 
 def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
@@ -69,20 +87,24 @@ def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime
     assert lease.expires_at is not None
     summary = f"{_title(lease)} stays in force until a person ends it; next page at {lease.expires_at:%H:%M} UTC"
     _note(connection, lease, "mitigation.extended", summary, actor=actor, now=now)
-    if lease.shadow:
-        return
-    outbox.put(
-        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
-        {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": summary},
-        severity=Severity.CRITICAL, incident_id=lease.incident_id,
-        dedupe=f"{lease.id}:contained:{lease.expires_at:%Y%m%d%H%M%S}", now=now,
-        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
-    )  # fmt: skip
+    _page(connection, lease, f"contained:{lease.expires_at:%Y%m%d%H%M%S}", summary, now=now, settings=settings)
 
 
 def _note(connection: Connection, lease: Lease, kind: str, summary: str, *, actor: str, now: datetime) -> None:
     incident = incidents.get(connection, lease.incident_id)
     incidents.append_timeline(connection, incident, now, kind, actor, summary, _detail(lease))
+
+
+def _page(connection: Connection, lease: Lease, why: str, reason: str, *, now: datetime, settings: Settings) -> None:
+    """Somebody is paged, once for each `why` of the lease; nobody of a drill's."""
+    if lease.shadow:
+        return
+    outbox.put(
+        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
+        {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": reason},
+        severity=Severity.CRITICAL, incident_id=lease.incident_id, dedupe=f"{lease.id}:{why}", now=now,
+        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
+    )  # fmt: skip
 
 
 def _tell(connection: Connection, lease: Lease, topic: Topic, *, now: datetime, settings: Settings) -> None:

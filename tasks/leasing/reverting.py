@@ -9,7 +9,7 @@ from spine.plan import Risk
 from store import leases
 from store.engine import Database
 from tasks.leasing import record
-from tasks.leasing.beyond import take_back, tell
+from tasks.leasing.beyond import busy_until, take_back, tell
 from tasks.leasing.ports import Ports
 from tasks.leasing.turn import Turn
 from tasks.leasing.webhook import refusal
@@ -24,6 +24,9 @@ def revert_lease(
 ) -> Lease:
     """Take the lease's effect back: REVERTED, or REVERT_FAILED, which pages and is tried again.
 
+    REVERTING while a round of calls beyond our store goes on: it is taken back when the round has closed, by whoever
+    makes it, or by reconcile once its time is over.
+
     Needs no token: the state alone fences out whoever still applies it. A person's edit of the flag is not
     touched, and neither are other leases' holds.
     """
@@ -32,7 +35,10 @@ def revert_lease(
     if lease.state is LeaseState.REVERTED:
         return lease
     try:
-        found = _undo(turn, lease)
+        _release(turn, lease)
+        if busy_until(lease, ports.clock.now()) is not None:
+            return lease
+        found = take_back(turn, lease)
         announced = turn.announce(lease, "reverted")
         seen = found or turn.look(lease)
     except Exception as error:  # whatever it raises: the rollback failed, and somebody must hear of it
@@ -86,24 +92,25 @@ def _begin(turn: Turn, lease_id: UUID, reason: str) -> Lease:
             record.never_applied(connection, dropped, actor=turn.actor, now=now)
             return dropped
         again = lease.state is LeaseState.REVERT_FAILED
-        return leases.advance(
+        busy = busy_until(lease, now)
+        waits = (
+            f"calls are being made until {busy:%H:%M:%S} UTC at most; then it is taken back" if busy else lease.error
+        )
+        ending = leases.advance(
             connection, lease.id, LeaseState.REVERTING, expected=lease.state, fence=lease.fence,
-            revert_reason=lease.revert_reason if again else reason, next_attempt_at=now + turn.grace(lease),
-            attempts=lease.attempts if again else 0,
+            revert_reason=lease.revert_reason if again else reason, next_attempt_at=busy or now + turn.grace(lease),
+            attempts=lease.attempts if again else 0, error=waits,
         )  # fmt: skip
+        if busy:
+            record.waits(connection, ending, actor=turn.actor, now=now)
+        return ending
 
 
-def _undo(turn: Turn, lease: Lease) -> Observation | None:
-    """The flag and its audit entry in one transaction; nothing, when another process was faster.
-
-    Then what lies beyond our store, with what was seen of it afterwards; None = nothing does.
-    """
+def _release(turn: Turn, lease: Lease) -> None:
+    """The flag and its audit entry in one transaction; nothing, when another process was faster."""
     with turn.database.system() as connection:
-        current = turn.lock(connection, lease.id)
-        if current.state is not LeaseState.REVERTING:
-            return None
-        turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
-    return take_back(turn, current)
+        if turn.lock(connection, lease.id).state is LeaseState.REVERTING:
+            turn.mitigation(lease).revert(connection, lease, actor=turn.actor, now=turn.ports.clock.now())
 
 
 def _end(turn: Turn, lease: Lease, error: str | None, seen: Observation) -> Lease:
