@@ -63,6 +63,13 @@ with used as (
 ), guessed as (
   select tenant_id, ip, count(*) as n, max(together) as measure, min(at) as first_at, max(at) as last_at, synthetic, drill_id
   from guesses group by tenant_id, ip, synthetic, drill_id having max(together) > 9
+), home as materialized (
+  -- where people live, many sessions can be lost at once; the hour is read once, whoever guesses, and only then. The
+  -- coalesce keeps the planner from a join, which it would plan for few guesses
+  select tenant_id, ip, coalesce(drill_id, '') as drill_id from auth_ops_logs
+  where occurred_at > %(since)s and occurred_at <= %(now)s and coalesce(ip in (select ip from guessed), false)
+    and type in ('session_created', 'session_used', 'login_succeeded')
+  group by 1, 2, 3 having count(distinct user_id) >= 3
 ), denial as (
   select *, count(*) over (partition by tenant_id, user_id, drill_id order by at
     range between interval '10 minutes' preceding and current row) as together
@@ -104,13 +111,9 @@ with used as (
     and attributes @> '{"refresh_reused": true}' and jsonb_typeof(attributes->'reuse_age_seconds') = 'number'
   union all
   select tenant_id, null, 'guessed_ids', n, measure, first_at, last_at, array[host(ip)], null, synthetic, drill_id
-  from guessed
-  -- where people live, many sessions can be lost at once; the hour is read once, whoever guesses, and only then
-  where (tenant_id, ip, coalesce(drill_id, '')) not in (
-    select tenant_id, ip, coalesce(drill_id, '') from auth_ops_logs
-    where occurred_at > %(since)s and occurred_at <= %(now)s and ip in (select ip from guessed)
-      and type in ('session_created', 'session_used', 'login_succeeded')
-    group by 1, 2, 3 having count(distinct user_id) >= 3)
+  from guessed g
+  where not exists (select from home h where h.tenant_id = g.tenant_id and h.ip = g.ip
+    and h.drill_id = coalesce(g.drill_id, ''))
   union all
   select tenant_id, user_id, 'second_factor_failed', count(*), count(*), min(at), max(at),
     array_agg(distinct host(ip)) filter (where ip is not null), null, synthetic, drill_id
