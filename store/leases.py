@@ -127,15 +127,15 @@ def advance(
 
 
 def prolong(connection: Connection, lease: Lease, until: datetime) -> Lease:
-    """Let a lease in force last until `until`.
+    """Let a lease that is in force, or on its way there, last until `until`.
 
     Raises:
-        Refused: `lease.moved`, it is no longer in force.
+        Refused: `lease.moved`, it is on its way back, or has ended.
     """
     row = connection.execute(
         text(
-            "update leases set expires_at = :until where id = :id and state in ('active', 'verified')"
-            " and fence = :fence returning *"
+            "update leases set expires_at = :until where id = :id"
+            " and state in ('applying', 'unknown', 'active', 'verified') and fence = :fence returning *"
         ),
         {"until": until, "id": lease.id, "fence": lease.fence},
     ).one_or_none()

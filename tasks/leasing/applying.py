@@ -18,6 +18,7 @@ from store import incidents, leases
 from store.engine import Database
 from tasks.leasing import record
 from tasks.leasing.beyond import tell
+from tasks.leasing.containing import contain_on
 from tasks.leasing.performing import carry_out
 from tasks.leasing.ports import Ports
 from tasks.leasing.reverting import revert_lease
@@ -90,7 +91,7 @@ def apply_lease(database: Database, lease_id: UUID, *, fence: int, ports: Ports,
     """
     turn = Turn(database=database, ports=ports, actor=actor, fence=fence)
     lease = _begin(turn, lease_id)
-    return lease if lease.state in _IN_FORCE else _finish(turn, lease)
+    return lease if lease.state in _IN_FORCE else _finish(turn, _lasting(turn, lease))
 
 
 def settle_unknown(
@@ -99,13 +100,15 @@ def settle_unknown(
     """Bring what a dead process or a lost answer left to a known state, by looking first.
 
     An effect that is there becomes ACTIVE; one that is not is made again while its time runs, and taken back
-    when it is over or cannot be made. What was on its way back goes on.
+    when it is over or cannot be made. What was on its way back goes on. The time of containment begins anew: it must
+    not lapse because nobody was alive.
     """
     turn = Turn(database=database, ports=ports, actor=actor, fence=fence)
     with database.system() as connection:
         lease = turn.lock(connection, lease_id)
     if lease.state in (*_IN_FORCE, LeaseState.REVERTED):
         return lease
+    lease = _lasting(turn, lease)
     try:
         seen = _seen(turn, lease)
     except OpsSpineError as error:
@@ -113,6 +116,11 @@ def settle_unknown(
     if (why := _end_because(lease, seen, ports.clock.now())) is not None:
         return revert_lease(database, lease_id, reason=why, ports=ports, fence=fence, actor=actor)
     return _finish(turn, lease, found=seen is not None and seen.in_force)
+
+
+def _lasting(turn: Turn, lease: Lease) -> Lease:
+    """The lease; of containment whose time is over before its outcome is known, with its time begun anew."""
+    return contain_on(turn.database, lease, turn.ports, actor=turn.actor) or lease
 
 
 def _seen(turn: Turn, lease: Lease) -> Observation | None:

@@ -1,4 +1,4 @@
-"""Containment does not lapse: at the end of its lease it stays, and somebody is paged."""
+"""Containment does not lapse: at the end of its lease it stays, in force or on its way there, and somebody is paged."""
 
 from datetime import timedelta
 
@@ -10,20 +10,21 @@ from tasks.flag_mitigation import CONTAINED
 from tasks.leasing import record
 from tasks.leasing.ports import Ports
 
-_IN_FORCE = (LeaseState.ACTIVE, LeaseState.VERIFIED)
+_STANDS = (LeaseState.APPLYING, LeaseState.UNKNOWN, LeaseState.ACTIVE, LeaseState.VERIFIED)
 
 
 def contain_on(database: Database, lease: Lease, ports: Ports, *, actor: str = "engine") -> Lease | None:
     """The lease with its time begun anew, beyond its action's bounds if need be; None = it may end.
 
-    Only containment stays, and only while its incident lasts: people end it by closing the incident or the lease.
+    Only containment stays, and only while its incident lasts: people end it by closing the incident or the lease. What
+    of it a dead process left before its outcome was known stays, too, and is brought into force.
     """
     if not ports.action(lease.action_key).spec.containment:
         return None
     now = ports.clock.now()
     with database.system() as connection:
         current = leases.lock(connection, lease.id, None)
-        if current.state not in _IN_FORCE or current.ttl_seconds is None or current.expires_at is None:
+        if current.state not in _STANDS or current.ttl_seconds is None or current.expires_at is None:
             return None
         if incidents.get(connection, lease.incident_id).status is IncidentStatus.RESOLVED:
             return None

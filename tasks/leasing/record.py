@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spine.audit import AuditAction
-from spine.lease import Lease
+from spine.lease import Lease, LeaseState
 from spine.notification import Topic, channels_for
 from spine.settings import Settings
 from spine.severity import Severity
@@ -85,7 +85,9 @@ def revert_failed(connection: Connection, lease: Lease, *, actor: str, now: date
 def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
     """The containment stays although its time is over: somebody is paged, each time anew."""
     assert lease.expires_at is not None
-    summary = f"{_title(lease)} stays in force until a person ends it; next page at {lease.expires_at:%H:%M} UTC"
+    known = lease.state in (LeaseState.ACTIVE, LeaseState.VERIFIED)
+    stays = "stays in force" if known else "is not known to be in force, and goes on being made,"
+    summary = f"{_title(lease)} {stays} until a person ends it; next page at {lease.expires_at:%H:%M} UTC"
     _note(connection, lease, "mitigation.extended", summary, actor=actor, now=now)
     _page(connection, lease, f"contained:{lease.expires_at:%Y%m%d%H%M%S}", summary, now=now, settings=settings)
 

@@ -383,6 +383,18 @@ def test_containment_stays_when_its_time_is_over(start, at) -> None:
     assert "admin" not in double.roles_of("root")
 
 
+def test_a_role_whose_answer_was_lost_stays_revoked_when_its_time_is_over(start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double)
+    double.mishap = once(CUT_AFTER, "DELETE", "role-mappings")
+    lease = ledger.apply(ledger.step("admin.role_revoke", "root", minutes=15))
+    assert lease.state is LeaseState.UNKNOWN
+    ledger.tend(minutes=16)
+    assert ledger.lease(lease.id).state is LeaseState.ACTIVE
+    assert "admin" not in double.roles_of("root")
+    assert ledger.rows("select 1 from outbox where topic = 'incident.escalated'")
+
+
 def test_two_administrators_remain_at_the_very_moment(vendor, at) -> None:
     ledger = at(vendor)
     vendor.lock_by_hand("rosa")

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from spine.lease import LeaseState
 from tasks.cancelling import cancelled_by_hand
-from tasks.leasing import revert_incident
+from tasks.leasing import applying, revert_incident
 
 KEY = "tenant.crossAccess.disabled"
 
@@ -35,6 +35,51 @@ def test_it_does_not_lapse_while_everything_is_down(ledger) -> None:
     ledger.tend()
     ledger.clock.advance(timedelta(hours=20))
     assert ledger.reads(KEY, resourceTenant="globex").value is True
+
+
+@pytest.mark.parametrize("down", [timedelta(minutes=61), timedelta(hours=40)], ids=["an hour", "beyond its hold"])
+@pytest.mark.parametrize("dies_in", ["_activate", "_effect"])
+def test_it_does_not_lapse_because_its_run_died_before_it_was_in_force(ledger, monkeypatch, dies_in: str, down) -> None:
+    lease = ledger.intend(ledger.step("tenant.deny_cross", "globex"))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(applying, dies_in, dies)
+    with pytest.raises(KeyboardInterrupt):
+        applying.apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports)
+    monkeypatch.undo()
+    ledger.clock.advance(down)
+    ledger.tend()
+    kept = ledger.lease(lease.id)
+    assert kept.state is LeaseState.ACTIVE
+    assert kept.expires_at > ledger.clock.now()
+    assert ledger.reads(KEY, resourceTenant="globex").value is True
+    assert pages(ledger) == 1
+
+
+def test_a_run_that_comes_back_late_keeps_it_up(ledger, monkeypatch) -> None:
+    step = ledger.step("tenant.deny_cross", "globex")
+    lease = ledger.intend(step)
+    monkeypatch.setattr(applying, "_effect", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        ledger.apply(step)
+    monkeypatch.undo()
+    ledger.clock.advance(timedelta(minutes=61))
+    assert applying.apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports).state is LeaseState.ACTIVE
+    assert pages(ledger) == 1
+
+
+def test_what_its_run_left_ends_with_its_incident(ledger, monkeypatch) -> None:
+    lease = ledger.intend(ledger.step("tenant.deny_cross", "globex"))
+    monkeypatch.setattr(applying, "_activate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        applying.apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports)
+    monkeypatch.undo()
+    with ledger.database.system() as connection:
+        connection.execute(text("update incidents set status = 'resolved'"))
+    ledger.tend(minutes=61)
+    assert ledger.lease(lease.id).state is LeaseState.REVERTED
 
 
 def test_people_end_it(ledger) -> None:
