@@ -13,7 +13,7 @@ class DrillSettings(BaseModel):
     nothing automatically any more: its steps wait for approval. Source: RUNBOOKS 5 (untested kill switches)."""
     timeout_seconds: float = Field(default=300, gt=0)
     """A drill that takes longer has failed, the time people take for an answer excepted. Judgement."""
-    settle_seconds: float = Field(default=8, gt=0)
+    settle_seconds: float = Field(default=20, gt=0)
     """By when failures must be under the limit after the effect. Drills see in seconds what takes minutes."""
     window_seconds: float = Field(default=3, gt=0)
     hold_seconds: float = Field(default=6, gt=0)

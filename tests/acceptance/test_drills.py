@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +17,10 @@ from store import incidents, keys
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 ENDED = {"COMPLETED", "CRASHED"}
 ALL = [(kind.value.lower(), drill) for kind, declared in drills().items() for drill in declared]
+AT_ONCE = 2
+"""A drill mostly waits."""
+Played = tuple[Any, dict[str, Any], subprocess.CompletedProcess[str]]
+"""Its tenant, that tenant's flags before, and what the command said."""
 
 
 def command(stack: Any, *words: str) -> subprocess.CompletedProcess[str]:
@@ -29,10 +33,33 @@ def command(stack: Any, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "drill"), ALL, ids=[f"{kind}-{drill.name}" for kind, drill in ALL])
-def test_a_drill_passes(stack: Any, tenant: Any, kind: str, drill: Any) -> None:
+def play(stack: Any, tenant: Any, kind: str, name: str) -> Played:
+    """One drill of a tenant of its own, by the command."""
     before = tenant.flags()
-    done = command(stack, kind, "--name", drill.name, "--unattended", "--tenant", tenant.id)
+    return tenant, before, command(stack, kind, "--name", name, "--unattended", "--tenant", tenant.id)
+
+
+@pytest.fixture(scope="module")
+def played(
+    request: pytest.FixtureRequest, stack: Any, cast: Callable[[Any], Any]
+) -> Iterator[dict[str, Future[Played]]]:
+    """Every drill whose test was selected, by the test's id; a few at once."""
+    items = [i for i in request.session.items if isinstance(i, pytest.Function) and "rehearsed" in i.fixturenames]
+    mine = [i for i in items if i.module is request.module]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            i.nodeid: pool.submit(
+                play, stack, cast(stack).tenant, i.callspec.params["kind"], i.callspec.params["drill"].name
+            )
+            for i in mine
+        }
+
+
+@pytest.mark.parametrize(("kind", "drill"), ALL, ids=[f"{kind}-{drill.name}" for kind, drill in ALL])
+def test_a_drill_passes(
+    request: pytest.FixtureRequest, stack: Any, rehearsed: dict[str, Future[Played]], kind: str, drill: Any
+) -> None:
+    tenant, before, done = rehearsed[request.node.nodeid].result()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed, score 100%" in done.stdout
     assert tenant.flags() == before
