@@ -1,7 +1,7 @@
 """From intent to effect: every step committed before the next, every step repeatable."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -113,7 +113,7 @@ def settle_unknown(
         seen = _seen(turn, lease)
     except OpsSpineError as error:
         return _blind(turn, lease, error)
-    if (why := _end_because(lease, seen, ports.clock.now())) is not None:
+    if (why := _end_because(turn, lease, seen)) is not None:
         return revert_lease(database, lease_id, reason=why, ports=ports, fence=fence, actor=actor)
     return _finish(turn, lease, found=seen is not None and seen.in_force)
 
@@ -137,22 +137,31 @@ def _seen(turn: Turn, lease: Lease) -> Observation | None:
 
 
 def _blind(turn: Turn, lease: Lease, error: OpsSpineError) -> Lease:
-    """Nobody could look: it is tried again, and given up as if it were not there, which pages when that fails, too."""
+    """Nobody could look: it is tried again, and given up as if it were not there, which pages when that fails, too.
+
+    Containment is not: what may be there stays, somebody is paged, and it is tried on.
+    """
     said = f"it could not be read back: {error}"
-    if _end_because(lease, Observation(in_force=False), turn.ports.clock.now()) is None:
+    if _end_because(turn, lease, Observation(in_force=False)) is None:
         return _unknown(turn, lease, said, error)
     return revert_lease(turn.database, lease.id, reason=said, ports=turn.ports, fence=turn.fence, actor=turn.actor)
 
 
-def _end_because(lease: Lease, seen: Observation | None, now: datetime) -> str | None:
+def _end_because(turn: Turn, lease: Lease, seen: Observation | None) -> str | None:
     """Why an unfinished lease must end rather than come into force; None = it may come into force."""
     if seen is None:
         return lease.revert_reason or "its run ended before it began"
-    if lease.expires_at is not None and lease.expires_at <= now:
+    if lease.expires_at is not None and lease.expires_at <= turn.ports.clock.now():
         return "its time was over before its outcome was known"
-    if not seen.in_force and lease.attempts >= MOST_ATTEMPTS:
+    if not seen.in_force and lease.attempts >= MOST_ATTEMPTS and not _tried_on(turn, lease):
         return f"it could not be brought into force: {lease.error}"
     return None
+
+
+def _tried_on(turn: Turn, lease: Lease) -> bool:
+    """True for containment beyond our store: some of it may be there, and the engine never takes containment back."""
+    mitigation = turn.mitigation(lease)
+    return isinstance(mitigation, Outside) and mitigation.spec.containment
 
 
 def _begin(turn: Turn, lease_id: UUID) -> Lease:
@@ -261,7 +270,10 @@ def _unknown(turn: Turn, lease: Lease, error: str, cause: Exception | None = Non
         again = now + max(backoff(current.attempts, outage=True), pause)
         attempts = current.attempts + (0 if slowed else 1)
         if current.state is LeaseState.UNKNOWN:
-            return leases.note(connection, current, attempts=attempts, next_attempt_at=again, error=error[:500])
+            noted = leases.note(connection, current, attempts=attempts, next_attempt_at=again, error=error[:500])
+            if attempts >= MOST_ATTEMPTS and _tried_on(turn, noted):
+                record.tried_on(connection, noted, now=now, settings=turn.ports.settings)
+            return noted
         lost = leases.advance(
             connection, lease.id, LeaseState.UNKNOWN, expected=current.state, fence=current.fence,
             next_attempt_at=again, error=error[:500], attempts=attempts,

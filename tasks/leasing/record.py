@@ -30,6 +30,12 @@ def unknown(connection: Connection, lease: Lease, *, actor: str, now: datetime) 
     _note(connection, lease, "mitigation.unknown", summary, actor=actor, now=now)
 
 
+def tried_on(connection: Connection, lease: Lease, *, now: datetime, settings: Settings) -> None:
+    """Containment that may be there in part, and is not known to be: somebody is paged, once a lease."""
+    summary = f"{_title(lease)} is not known to be in force, and is tried on until a person ends it: {lease.error}"
+    _page(connection, lease, "tried_on", summary, now=now, settings=settings)
+
+
 def reverted(
     connection: Connection, lease: Lease, drift: str | None, *, actor: str, now: datetime, settings: Settings
 ) -> None:

@@ -395,6 +395,44 @@ def test_a_role_whose_answer_was_lost_stays_revoked_when_its_time_is_over(start,
     assert ledger.rows("select 1 from outbox where topic = 'incident.escalated'")
 
 
+def test_a_provider_that_cannot_be_read_hands_no_role_back(start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double)
+    gone = []
+
+    def mishap(method: str, path: str):
+        if method == "DELETE" and "role-mappings" in path:
+            gone.append(path)
+            return None
+        return (503, None, {}) if gone and "token" not in path else None
+
+    double.mishap = mishap
+    lease = ledger.apply(ledger.step("admin.role_revoke", "root"))
+    for _ in range(9):
+        ledger.tend(minutes=10)
+        assert ledger.lease(lease.id).state is LeaseState.UNKNOWN
+    pages = "select distinct payload->>'reason' as reason from outbox where topic = 'incident.escalated'"
+    (page,) = ledger.rows(pages)
+    assert "is not known to be in force, and is tried on until a person ends it" in page.reason
+    double.mishap = lambda method, path: None
+    ledger.tend(minutes=20)
+    assert ledger.lease(lease.id).state is LeaseState.ACTIVE
+    assert "admin" not in double.roles_of("root")
+
+
+def test_a_role_that_cannot_be_taken_pages_once_and_is_tried_on_until_people_end_it(start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double)
+    double.mishap = lambda method, path: (503, None, {}) if method == "DELETE" else None
+    lease = ledger.apply(ledger.step("admin.role_revoke", "root"))
+    for _ in range(9):
+        ledger.tend(minutes=10)
+    assert ledger.lease(lease.id).state is LeaseState.UNKNOWN
+    pages = "select distinct payload->>'reason' from outbox where topic = 'incident.escalated'"
+    assert len(ledger.rows(pages)) == 1
+    assert end(ledger, lease).state is LeaseState.REVERTED
+
+
 def test_two_administrators_remain_at_the_very_moment(vendor, at) -> None:
     ledger = at(vendor)
     vendor.lock_by_hand("rosa")
