@@ -54,6 +54,8 @@ class IdentityFacts:
     can: frozenset[Operation] = frozenset()
     own: bool = False
     """True when no other tenant shares the provider."""
+    elsewhere: tuple[str, ...] = ()
+    """Of an incident of everybody: tenants whose sessions are at other providers."""
     webhook: bool = False
     """True when signed webhooks reach the application."""
     able: frozenset[str] | None = None

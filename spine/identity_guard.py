@@ -1,6 +1,6 @@
 """Guards of actions at an identity provider, and of those the application is told by webhook. Each fails closed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from spine.action import Guard, GuardView
 from spine.identity import IdentityFacts, Operation
@@ -13,6 +13,7 @@ LEAST_MAILS, LEAST_DELIVERED = 20, 0.9
 BACK_WITHIN_MINUTES = 10
 """So soon after everybody was signed out most of them are back. Judgement."""
 _MOST_SHOWN = 3
+_MOST_TENANTS = 20
 
 
 def provider_can(operation: Operation) -> Guard:
@@ -101,21 +102,30 @@ def scope_reachable(view: GuardView) -> GuardResult:
         return GuardResult(name=name, passed=False, because=facts.problem)
     if view.params.scope == "all" and Operation.END_ALL_SESSIONS not in facts.can:
         return GuardResult(name=name, passed=False, because=f"{facts.provider} cannot end everybody's sessions at once")
-    if ends_all(facts, view.params.scope):
+    ends = ends_all(facts.can, view.params.scope, own=facts.own)
+    stay = named_tenants(facts.elsewhere) if ends else "the provider's"
+    if ends and not stay:
         return GuardResult(name=name, passed=True, because=f"{facts.provider} ends all its sessions")
     if facts.honours_not_before:
-        because = "the application refuses sessions from before auth.session.notBefore; the provider's stay"
+        because = f"the application refuses sessions from before auth.session.notBefore; {stay} stay"
         return GuardResult(name=name, passed=True, because=because)
+    cannot = f"end the sessions of {stay}, which are at other providers" if ends else "end this tenant's sessions alone"
     because = (
-        f"{facts.provider} cannot end this tenant's sessions alone; let the application honour auth.session.notBefore, "
+        f"{facts.provider} cannot {cannot}; let the application honour auth.session.notBefore, "
         "then set OPSSPINE_IDENTITY__HONOURS_NOT_BEFORE=true"
     )
     return GuardResult(name=name, passed=False, because=because)
 
 
-def ends_all(facts: IdentityFacts, scope: str) -> bool:
-    """True when the provider itself ends the sessions: all of them, or the tenant's where it shares it with nobody."""
-    return Operation.END_ALL_SESSIONS in facts.can and (scope == "all" or facts.own)
+def ends_all(can: Collection[Operation], scope: str, *, own: bool) -> bool:
+    """True when the provider itself ends its sessions: all of them, or the tenant's where it shares it with nobody."""
+    return Operation.END_ALL_SESSIONS in can and (scope == "all" or own)
+
+
+def named_tenants(tenants: Collection[str]) -> str:
+    """Tenants, for people; of many only some."""
+    more = f" and {len(tenants) - _MOST_TENANTS} more" if len(tenants) > _MOST_TENANTS else ""
+    return ", ".join([name[:60] for name in tenants][:_MOST_TENANTS]) + more
 
 
 def webhook_ready(view: GuardView) -> GuardResult:

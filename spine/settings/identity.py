@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from spine.ids import NO_TENANT
+
 Kind = Literal["keycloak", "auth0", "okta", "webhook"]
 _REALM = re.compile(r"[A-Za-z0-9_.~ -]{1,255}")
 
@@ -109,6 +111,15 @@ class IdentitySettings(BaseModel):
         """The name of the tenant's provider; "" = it has none."""
         name = self.tenants.get(tenant, self.default)
         return name if name in self.providers else ""
+
+    def elsewhere(self, tenant: str) -> tuple[str, ...]:
+        """Whose sessions an action of the tenant means that are not at its provider; only `_` means other tenants."""
+        if tenant != NO_TENANT:
+            return ()
+        here = self.name_for(tenant)
+        others = sorted(other for other in self.tenants if other != tenant and self.name_for(other) != here)
+        rest = () if self.tenants.get(tenant, self.default) == self.default else ("tenants without one of their own",)
+        return (*others, *rest)
 
     def own(self, tenant: str) -> bool:
         """True when no other tenant shares the tenant's provider."""

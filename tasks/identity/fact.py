@@ -60,6 +60,7 @@ def identity_facts(
         problem=why_not,
         can=frozenset() if why else _CAN[said.providers[name].kind],
         own=said.own(tenant),
+        elsewhere=said.elsewhere(tenant),
         webhook=settings.env != "dev" and None not in (settings.webhook.url, settings.webhook.secret),
         able=able,
         break_glass=None if said.break_glass_users is None else _lower(said.break_glass_users),

@@ -7,7 +7,7 @@ from typing import Any, Generic
 from sqlalchemy import Connection
 
 from spine.action import ActionSpec
-from spine.identity import Operation
+from spine.identity_guard import ends_all, named_tenants
 from spine.lease import Lease
 from tasks.flag_mitigation import P
 from tasks.identity.hold import NotBefore, until
@@ -58,10 +58,11 @@ class ScopeMitigation(_Held[P]):
         since = world.clock.now()
         scope = self.spec.parse(lease.params).model_dump()["scope"]
         with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
-            own = world.settings.identity.own(lease.tenant_id)
-            ends = Operation.END_ALL_SESSIONS in provider.can and (scope == "all" or own)
+            said = world.settings.identity
             return {
-                "provider": provider.title, "since": since.isoformat(), "ends_all": ends,
+                "provider": provider.title, "since": since.isoformat(),
+                "ends_all": ends_all(provider.can, scope, own=said.own(lease.tenant_id)),
+                "elsewhere": list(said.elsewhere(lease.tenant_id)),
                 "hold_until": until(world, since),
             }  # fmt: skip
 
@@ -85,7 +86,10 @@ class ScopeMitigation(_Held[P]):
             return Observation(in_force=True, detail={"told": told})
         with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
             ended = provider.all_ended(datetime.fromisoformat(image["since"]))
-        return Observation(in_force=ended, detail={"provider": image["provider"], "ended": ended})
+        stay = named_tenants(image["elsewhere"])
+        told = {"told": f"{image['provider']} ended its own; sessions of {stay} are at other providers and stay, the "
+                "application refuses them"} if stay else {}  # fmt: skip
+        return Observation(in_force=ended, detail={"provider": image["provider"], "ended": ended, **told})
 
     def withdraw(self, world: World, lease: Lease) -> Observation:
         """Nothing comes back."""

@@ -7,9 +7,15 @@ import pytest
 from identity_double import CUT, CUT_AFTER, once
 from sqlalchemy import text
 
+from spine.detect.subject import of_everybody
+from spine.identity import LookUp
+from spine.ids import NO_TENANT
 from spine.lease import LeaseState
+from spine.settings import Settings
+from spine.settings.identity import IdentityProviderSettings, IdentitySettings
 from store import leases
-from tasks.leasing import revert_lease
+from tasks.identity.fact import identity_facts
+from tasks.leasing import ports_of, revert_lease
 
 LOCK_CALL = {"keycloak": ("PUT", "/users/"), "auth0": ("PATCH", "/users/"), "okta": ("POST", "/suspend")}
 
@@ -490,6 +496,30 @@ def test_the_application_ends_everybodys_sessions(start, at) -> None:
     ledger = at(double)
     lease = ledger.apply(ledger.step("session.revoke_scope", scope="all"))
     assert (lease.state, double.sessions("ada"), double.sessions("root")) == (LeaseState.ACTIVE, 0, 0)
+
+
+def test_of_everybodys_sessions_those_at_other_providers_are_told(start, at) -> None:
+    main, shop = start("keycloak"), start("keycloak")
+    ledger = at(main)
+    shop.add("sue")
+    providers = {
+        "main": IdentityProviderSettings(**main.settings()), "shop": IdentityProviderSettings(**shop.settings())
+    }  # fmt: skip
+    ledger.settings = Settings(
+        env="prod", identity=IdentitySettings(providers=providers, tenants={"globex": "shop", "acme": "main"})
+    )
+    ledger.ports = ports_of(ledger.settings, clock=ledger.clock)
+    plan = ledger.add_incident(NO_TENANT)
+    with ledger.database.system() as connection:
+        connection.execute(
+            text("update incidents set subject = :subject where id = :id"),
+            {"subject": of_everybody(), "id": plan[0]},
+        )
+    facts = identity_facts(ledger.database, ledger.settings, NO_TENANT, {LookUp.PROVIDER}, now=ledger.clock.now())
+    assert facts.elsewhere == ("globex",)
+    lease = ledger.apply(ledger.step("session.revoke_scope", scope="all"), plan=plan)
+    assert (lease.state, main.sessions("ada"), shop.sessions("sue")) == (LeaseState.ACTIVE, 0, 1)
+    assert "sessions of globex are at other providers and stay" in told(ledger)[0]
 
 
 def test_a_process_that_dies_within_the_effect_leaves_what_is_needed_to_go_on(vendor, at, monkeypatch) -> None:

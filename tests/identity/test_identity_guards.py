@@ -85,6 +85,7 @@ def test_each_guard_says_why_it_refuses(key: str, target: str, facts, guard: str
     [
         (replace(GOOD, own=False, honours_not_before=False), "tenant", "scope_reachable", "HONOURS_NOT_BEFORE"),
         (replace(GOOD, can=frozenset()), "all", "scope_reachable", "cannot end everybody's"),
+        (replace(GOOD, elsewhere=("shop",), honours_not_before=False), "all", "scope_reachable", "sessions of shop"),
         (replace(GOOD, logins_per_minute=None), "tenant", "login_capacity", "LOGINS_PER_MINUTE"),
         (replace(GOOD, logins_per_minute=0.5), "tenant", "login_capacity", "logins a minute are to be expected"),
     ],
