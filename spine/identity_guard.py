@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from spine.action import Guard, GuardView
-from spine.identity import IdentityFacts, Operation
+from spine.identity import Operation
 from spine.plan import GuardResult
 
 LEAST_ADMINS_LEFT = 2

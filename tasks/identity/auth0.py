@@ -99,19 +99,18 @@ class Auth0:
         others = sorted({str(one.get("connection")) for one in known})
         return f"has no password in {self._settings.connection}: signs in by {', '.join(others) or 'nothing known'}"
 
-    def force_reset(self, account: Account) -> str:
-        """Set a password nobody knows, then ask for the mail by which the user sets their own."""
+    def force_reset(self, account: Account) -> None:
+        """Set a password nobody knows."""
         unknown = f"{secrets.token_urlsafe(40)}aA1!"
         body = {"password": unknown, "connection": self._settings.connection}
         self._patch(account, body, "replace a user's password", hidden=True)
-        mail = {"client_id": self._settings.client_id, "email": account.email, "connection": self._settings.connection}
+
+    def mail_reset(self, account: Account) -> None:
+        """Ask for the mail by which the user sets their own."""
         if not account.email:
-            return "the old password is dead, but the account has no e-mail address: nothing was sent"
-        try:
-            self._api.call("POST", "/dbconnections/change_password", to="mail a user", body=mail, anonymous=True)
-        except Refused as error:
-            return f"the old password is dead, but no mail was sent ({error})"
-        return ""
+            raise Refused("identity.mail", "the account has no e-mail address")
+        mail = {"client_id": self._settings.client_id, "email": account.email, "connection": self._settings.connection}
+        self._api.call("POST", "/dbconnections/change_password", to="mail a user", body=mail, anonymous=True)
 
     def was_reset(self, account: Account, since: datetime) -> bool:
         """The password was changed later."""

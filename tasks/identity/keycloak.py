@@ -88,19 +88,18 @@ class Keycloak:
             return "the password lives in a user federation; reset it there"
         return "" if self._passwords(account) else "has no password here"
 
-    def force_reset(self, account: Account) -> str:
-        """Remove the password and mail a link to set a new one."""
+    def force_reset(self, account: Account) -> None:
+        """Remove the password."""
         for credential in self._passwords(account):
             path = f"{_user(account)}/credentials/{segment(str(credential['id']))}"
             self._do("DELETE", path, "remove a password", _MANAGE, absent=True)
-        try:
-            self._api.call(
-                "PUT", f"{self._realm}{_user(account)}/execute-actions-email", to="mail a user", needs=_MANAGE,
-                body=["UPDATE_PASSWORD"],
-            )  # fmt: skip
-        except Refused as error:
-            return f"the password is gone, but no mail was sent ({error})"
-        return ""
+
+    def mail_reset(self, account: Account) -> None:
+        """Mail a link to set a new one."""
+        self._api.call(
+            "PUT", f"{self._realm}{_user(account)}/execute-actions-email", to="mail a user", needs=_MANAGE,
+            body=["UPDATE_PASSWORD"],
+        )  # fmt: skip
 
     def was_reset(self, account: Account, since: datetime) -> bool:
         """Every password there is was made later."""

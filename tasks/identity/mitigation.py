@@ -151,6 +151,7 @@ class IdentityMitigation(Generic[P]):
                 if scene.now - _asked(user) < _APART:
                     return
                 user["touched"] = True
+                user.pop("note", None)
                 if note := self.work.do(provider, account, scene, user):
                     user["note"] = note
                 user["asked"] = scene.now.isoformat()
@@ -171,7 +172,7 @@ class IdentityMitigation(Generic[P]):
             if account is None or account.id != user["id"]:
                 return _GONE
             if not self.work.done(provider, account, scene, user):
-                return "not in force"
+                return "not in force" + (f"; {user['note']}" if user.get("note") else "")
         return _IN_FORCE + (f"; {user['note']}" if user.get("note") else "")
 
     def _undo(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> str:

@@ -107,11 +107,13 @@ class Okta:
         kind = str(((account.record.get("credentials") or {}).get("provider") or {}).get("type", ""))
         return "" if kind == "OKTA" else f"the password lives in {kind or 'an unknown place'}, not in Okta"
 
-    def force_reset(self, account: Account) -> str:
+    def force_reset(self, account: Account) -> None:
         """Reset: the user is mailed a link, and no password opens anything until it is used."""
         path = f"{_user(account)}/lifecycle/reset_password"
         self._api.call("POST", path, to="reset a password", needs=_MANAGE, params={"sendEmail": "true"})
-        return ""
+
+    def mail_reset(self, account: Account) -> None:
+        """It was sent with the reset."""
 
     def was_reset(self, account: Account, since: datetime) -> bool:
         """The user waits for the link's use, or has used it."""

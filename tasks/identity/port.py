@@ -89,8 +89,16 @@ class IdentityProvider(Protocol):
         """Why the user's password cannot be reset here; "" = it can."""
         ...
 
-    def force_reset(self, account: Account) -> str:
-        """Make the password worthless and have the provider send its mail; returns what went wrong with the mail."""
+    def force_reset(self, account: Account) -> None:
+        """Make the password worthless."""
+        ...
+
+    def mail_reset(self, account: Account) -> None:
+        """Have the provider mail a link to set a new one, where `force_reset` has not done so already.
+
+        Raises:
+            Refused: nothing can be sent to this user.
+        """
         ...
 
     def was_reset(self, account: Account, since: datetime) -> bool:

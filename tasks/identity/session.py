@@ -87,9 +87,11 @@ class ScopeMitigation(_Held[P]):
         with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
             ended = provider.all_ended(datetime.fromisoformat(image["since"]))
         stay = named_tenants(image["elsewhere"])
-        told = {"told": f"{image['provider']} ended its own; sessions of {stay} are at other providers and stay, the "
-                "application refuses them"} if stay else {}  # fmt: skip
-        return Observation(in_force=ended, detail={"provider": image["provider"], "ended": ended, **told})
+        detail: dict[str, Any] = {"provider": image["provider"], "ended": ended}
+        if stay:
+            where = f"sessions of {stay} are at other providers and stay, the application refuses them"
+            detail["told"] = f"{image['provider']} ended its own; {where}"
+        return Observation(in_force=ended, detail=detail)
 
     def withdraw(self, world: World, lease: Lease) -> Observation:
         """Nothing comes back."""

@@ -74,10 +74,12 @@ class WebhookProvider:
         """`has_password` is false."""
         return "has no password" if account.record.get("has_password") is False else ""
 
-    def force_reset(self, account: Account) -> str:
+    def force_reset(self, account: Account) -> None:
         """Ask for it, the mail included."""
         self._tell("force_reset", account)
-        return ""
+
+    def mail_reset(self, account: Account) -> None:
+        """It was asked for with the reset."""
 
     def was_reset(self, account: Account, since: datetime) -> bool:
         """`password_reset_at` is later."""

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from spine.errors import Refused
+from spine.errors import OpsSpineError, Refused
+from spine.identity import Slowed
 from spine.identity_guard import LEAST_ADMINS_LEFT
 from tasks.identity.port import Account, Grant, IdentityProvider
 
 Image = Mapping[str, Any]
 """What was there before, of one user. `touched`: we asked for a change; `seen`: the mark it had when read back."""
+Learned = dict[str, Any]
+"""The same, to add to; it is kept with the lease."""
+_MOST_MAILS = 3
+"""So often a mail is asked for that the provider fails to send; then people are told. Judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +49,8 @@ class Work(Protocol):
         """True when it is so."""
         ...
 
-    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
-        """Make it so; returns what people must know of it, if anything."""
+    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Learned) -> str:
+        """Make it so; returns what people must know of it, if anything. What it learns it adds to `image`."""
         ...
 
     def undo(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
@@ -70,7 +75,7 @@ class Lock:
         """They are locked, by whomever."""
         return account.locked
 
-    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
+    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Learned) -> str:
         """Lock."""
         provider.lock(account)
         return ""
@@ -136,7 +141,7 @@ class SessionEnd(_Final):
         """Nothing from before the lease is left."""
         return provider.ended(account, scene.since)
 
-    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
+    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Learned) -> str:
         """End them."""
         provider.end_sessions(account)
         return ""
@@ -152,12 +157,25 @@ class PasswordReset(_Final):
         return {}
 
     def done(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> bool:
-        """The password of before the lease opens nothing."""
-        return provider.was_reset(account, scene.since)
+        """The password of before the lease opens nothing, and the mail was sent, or cannot be."""
+        return bool(image.get("mailed")) and provider.was_reset(account, scene.since)
 
-    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
-        """Reset it."""
-        return provider.force_reset(account)
+    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Learned) -> str:
+        """Reset it, then have the mail sent: in a later round again, until one left or `_MOST_MAILS` were in vain."""
+        if not provider.was_reset(account, scene.since):
+            provider.force_reset(account)
+        image["mails"] = int(image.get("mails") or 0) + 1
+        try:
+            provider.mail_reset(account)
+        except Slowed:
+            image["mails"] -= 1
+            raise
+        except OpsSpineError as error:
+            image["mailed"] = isinstance(error, Refused) or image["mails"] >= _MOST_MAILS
+            again = "" if image["mailed"] else ", it is tried again"
+            return f"the old password is dead, but no mail was sent{again} ({error})"
+        image["mailed"] = True
+        return ""
 
 
 class RoleRevocation:
@@ -179,7 +197,7 @@ class RoleRevocation:
         """None of the roles is given to the user directly."""
         return not _direct(provider, account, _names(image))
 
-    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
+    def do(self, provider: IdentityProvider, account: Account, scene: Scene, image: Learned) -> str:
         """Take them away, if administrators remain at this very moment."""
         named = {target.lower() for target in scene.targets}
         able = [admin for admin in provider.admins() if not admin.locked and not admin.names & named]

@@ -14,7 +14,9 @@ from spine.lease import LeaseState
 from spine.settings import Settings
 from spine.settings.identity import IdentityProviderSettings, IdentitySettings
 from store import leases
+from tasks.identity.auth0 import Auth0
 from tasks.identity.fact import identity_facts
+from tasks.identity.keycloak import Keycloak
 from tasks.leasing import ports_of, revert_lease
 
 LOCK_CALL = {"keycloak": ("PUT", "/users/"), "auth0": ("PATCH", "/users/"), "okta": ("POST", "/suspend")}
@@ -359,6 +361,57 @@ def test_a_mail_that_was_not_sent_is_told(start, at) -> None:
     lease = ledger.apply(ledger.step("password.force_reset", "ada"))
     assert not double.password_works("ada")
     assert "no mail was sent" in lease.receipt["read_back"]["users"]["ada"]
+
+
+MAIL = {"keycloak": "execute-actions-email", "auth0": "change_password"}
+
+
+@pytest.mark.parametrize("kind", sorted(MAIL))
+def test_a_mail_that_failed_is_sent_by_the_next_round(kind: str, start, at) -> None:
+    double = start(kind)
+    ledger = at(double)
+    answer = {"errorMessage": "Failed to send execute actions email"}
+    double.mishap = lambda method, path: (500, answer, {}) if MAIL[kind] in path else None
+    lease = ledger.apply(ledger.step("password.force_reset", "ada"))
+    assert lease.state is LeaseState.UNKNOWN
+    assert "no mail was sent, it is tried again" in lease.error
+    double.mishap = lambda method, path: None
+    ledger.tend(seconds=91)
+    mended = ledger.lease(lease.id)
+    assert (mended.state, len(double.mails)) == (LeaseState.ACTIVE, 1)
+    assert mended.receipt["read_back"]["users"] == {"ada": "in force"}
+
+
+@pytest.mark.parametrize("kind", sorted(MAIL))
+def test_a_mail_that_is_never_sent_is_told(kind: str, start, at) -> None:
+    double = start(kind)
+    ledger = at(double)
+    double.mishap = lambda method, path: (500, {}, {}) if MAIL[kind] in path else None
+    lease = ledger.apply(ledger.step("password.force_reset", "ada"))
+    for _ in range(3):
+        ledger.tend(minutes=5)
+    assert ledger.lease(lease.id).state is LeaseState.ACTIVE
+    assert "the old password is dead, but no mail was sent (" in told(ledger)[-1]
+
+
+@pytest.mark.parametrize("kind", sorted(MAIL))
+def test_a_process_that_dies_between_reset_and_mail_leaves_the_mail_to_the_next(kind: str, start, at, monkeypatch):
+    double = start(kind)
+    ledger = at(double)
+    step = ledger.step("password.force_reset", "ada")
+    lease = ledger.intend(step)
+    provider = {"keycloak": Keycloak, "auth0": Auth0}[kind]
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(provider, "mail_reset", dies)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.apply(step)
+    monkeypatch.undo()
+    assert (double.password_works("ada"), double.mails) == (False, [])
+    ledger.tend(seconds=91)
+    assert (ledger.lease(lease.id).state, len(double.mails)) == (LeaseState.ACTIVE, 1)
 
 
 def test_a_role_is_taken_and_given_back(vendor, at) -> None:
