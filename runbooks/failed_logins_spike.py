@@ -20,7 +20,7 @@ from spine.decision.blast import SUCCEEDED
 from spine.diagnostic import State
 from spine.incident import Incident, IncidentKind
 from spine.network import gather
-from spine.outlook import following, impact
+from spine.outlook import following, impact, way_back
 from spine.plan import Coverage, Decision, Hypothesis, RiskNote, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.settings.respond import VerifySettings
@@ -114,12 +114,10 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
 
 def tell_admins(incident: Incident, decision: Decision) -> str:
     """Effect, the decision that is needed, when it is undone."""
-    rollback = decision.rollback_plan
-    until = f"{rollback.deadline:%H:%M}Z" if rollback and rollback.deadline else "nothing to undo"
     return (
         f"Failed logins of {incident.tenant_id}: {impact(decision)}. "
         f"Plan: {', '.join(s.action_key for s in decision.steps) or 'none'}. "
-        f"Needed: {following(decision)}. Everything is undone at the latest by {until}."
+        f"Needed: {following(decision)}. {way_back(decision)}"
     )
 
 

@@ -23,7 +23,7 @@ from spine.detect.subject import is_everybody, provider_of
 from spine.diagnostic import State
 from spine.event_type import EventType
 from spine.incident import Incident, IncidentKind
-from spine.outlook import following, impact
+from spine.outlook import following, impact, way_back
 from spine.plan import Decision, Hypothesis, RiskNote, ShareLimit, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.settings.respond import PolicySettings, VerifySettings
@@ -116,14 +116,12 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
 
 def tell_admins(incident: Incident, decision: Decision) -> str:
     """Effect, the decision that is needed, when it is undone."""
-    rollback = decision.rollback_plan
-    until = f"{rollback.deadline:%H:%M}Z" if rollback and rollback.deadline else "nothing to undo"
     whom = "all tenants" if is_everybody(incident.subject) else incident.tenant_id
     provider = provider_of(incident.subject) or "a provider"
     return (
         f"Sign-in with {provider} fails at {whom}: {impact(decision)}. "
         f"Plan: {', '.join(s.action_key for s in decision.steps) or 'none'}. "
-        f"Needed: {following(decision)}. Everything is undone at the latest by {until}."
+        f"Needed: {following(decision)}. {way_back(decision)}"
     )
 
 

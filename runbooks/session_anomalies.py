@@ -22,7 +22,7 @@ from spine.diagnostic import State
 from spine.event_type import EventType
 from spine.incident import Incident, IncidentKind
 from spine.lingering import USES, ending
-from spine.outlook import following
+from spine.outlook import following, way_back
 from spine.plan import Decision, Hypothesis, Lingering, RiskNote, ShareLimit, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
 from spine.settings.respond import VerifySettings
@@ -146,12 +146,10 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
 
 def tell_admins(incident: Incident, decision: Decision) -> str:
     """Effect, the decision that is needed, what cannot be undone, and when the rest is."""
-    rollback = decision.rollback_plan
-    until = f"{rollback.deadline:%H:%M}Z" if rollback and rollback.deadline else "nothing else"
     return (
         f"Session anomaly at {incident.tenant_id}, {incident.severity.label}. "
         f"Plan: {', '.join(s.action_key for s in decision.steps) or 'none'}. Needed: {following(decision)}. "
-        f"Ended sessions stay ended, their users sign in again; the rest is undone at the latest by {until}."
+        f"Users of ended sessions sign in again. {way_back(decision)}"
     )
 
 

@@ -2,22 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from spine.approval import Approval, ApprovalStatus, ratification
-from spine.detect.subject import is_everybody
-from spine.incident import Incident, IncidentKind, IncidentStatus
+from spine.incident import Incident, IncidentStatus
 from spine.notification import Topic
-from spine.outlook import reach
 from spine.plain import clean, cut
-from spine.plan import Decision, Step
+from spine.plan import Decision
 from spine.severity import Severity
-from spine.span import span
+from spine.wording import WORD, blast_lines, evidence_lines, length, step_line, whose
 
-_WORD = 200
-"""Longest single value from outside that is shown in a line."""
 _DIGEST_LINES = 25
 
 
@@ -129,7 +125,7 @@ def user_message(envelope: Envelope, incident: Incident, payload: dict[str, Any]
         severity=envelope.severity,
         at=envelope.at,
         title=f"{clean(envelope.app_name)}: tell a user",
-        headline=cut(clean(str(payload["message"])), 3 * _WORD),
+        headline=cut(clean(str(payload["message"])), 3 * WORD),
         data={"incident": str(incident.id), "user": str(payload["user"]), "message": str(payload["message"])},
     )
 
@@ -138,7 +134,7 @@ def digest_message(envelope: Envelope, folded: Sequence[tuple[Severity, str, str
     """One message for a storm. `folded`: severity, tenant, topic and title of the first of them, worst first."""
     tenants = len({tenant for _, tenant, _, _ in folded})
     shown = [
-        f"[{severity.label}] {clean(tenant)}: {topic}, {cut(clean(title), _WORD)}"
+        f"[{severity.label}] {clean(tenant)}: {topic}, {cut(clean(title), WORD)}"
         for severity, tenant, topic, title in folded
     ]
     lines = tuple(shown[:_DIGEST_LINES])
@@ -163,7 +159,7 @@ def headline(incident: Incident, decision: Decision | None, impact: str, wait: s
     """`[{sev}] {type} {tenant} since {utc}. Impact …. Evidence {receipts}. Action {action}, TTL {ttl}. Next {t}.`"""
     steps = [step for step in decision.steps if step.ttl] if decision else []
     receipts = ", ".join(ref.sha256[:8] for ref in decision.evidence[:3]) if decision else "being gathered"
-    action, ttl = (steps[0].action_key, _length(steps[0])) if steps else ("none yet", "none")
+    action, ttl = (steps[0].action_key, length(steps[0])) if steps else ("none yet", "none")
     return (
         f"[{incident.severity.label}] {incident.kind.value} {whose(incident)} since "
         f"{_utc(incident.first_event_at)}. Impact {impact}. Evidence {receipts or 'none'}. "
@@ -177,10 +173,10 @@ def verdict(approval: Approval, decided_by: str | None) -> str:
         return f"Expired at {_utc(approval.expires_at)}: nobody decided in time; nothing was done."
     if approval.status is ApprovalStatus.VOID:
         effect = "nothing was done" if approval.decided_by is None else "this yes lets nothing through any more"
-        return f"Void: {cut(clean(approval.reason or 'its plan no longer stands'), _WORD)}; {effect}."
+        return f"Void: {cut(clean(approval.reason or 'its plan no longer stands'), WORD)}; {effect}."
     when = f" at {_utc(approval.decided_at)}" if approval.decided_at else ""
-    because = f" “{cut(clean(approval.reason), _WORD)}”" if approval.reason else ""
-    who = cut(clean(decided_by or "somebody"), _WORD)
+    because = f" “{cut(clean(approval.reason), WORD)}”" if approval.reason else ""
+    who = cut(clean(decided_by or "somebody"), WORD)
     return f"{approval.status.value.capitalize()} by {who} via {approval.via}{when}.{because}{ratification(approval)}"
 
 
@@ -233,82 +229,15 @@ def _message(
 
 def _news(topic: Topic, payload: dict[str, Any]) -> str:
     said = [str(payload[name]) for name in ("action", "verdict", "reason", "because", "summary") if payload.get(name)]
-    return cut(clean(f"{_SAYS[topic]}: {', '.join(said)}"), 2 * _WORD) if said else ""
-
-
-def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, ...]:
-    """What was seen, worst first, and what it is taken for."""
-    summary = incident.summary
-    addresses = summary.get("addresses", [])
-    lines = [cut(clean(incident.title), _WORD)]
-    if addresses:
-        more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
-        named = ", ".join(clean(str(address)) for address in addresses[:5])
-        lines.append(f"Addresses: {named}{f' and {more} more' if more > 0 else ''}")
-    if tenants := summary.get("tenants", []):
-        more = summary.get("tenants_total", len(tenants)) - len(tenants[:5])
-        named = ", ".join(clean(str(tenant)) for tenant in tenants[:5])
-        lines.append(f"Tenants: {named}{f' and {more} more' if more > 0 else ''}")
-    if summary.get("users_total"):
-        lines.append(_users(incident))
-    for detector, seen in list(summary.get("detectors", {}).items())[:5]:
-        lines.append(
-            f"{clean(detector)}: {seen['n']} events in {span(timedelta(minutes=seen['window_minutes']))}, "
-            f"{seen['margin']:.1f} times its threshold"
-        )
-    if decision is not None:
-        cause = decision.hypotheses[0].cause if decision.hypotheses else "unclear"
-        lines.append(f"Likely cause: {cut(clean(cause), _WORD)} (confidence {decision.confidence:.2f}, uncalibrated)")
-        lines += [f"Missing: {cut(clean(gap), _WORD)}" for gap in decision.missing_evidence[:3]]
-    return tuple(lines)
-
-
-def whose(incident: Incident) -> str:
-    """The incident's tenant, for people; many of them at once have no name."""
-    if not is_everybody(incident.subject):
-        return clean(incident.tenant_id)
-    touched = incident.summary.get("tenants_total", 0)
-    return f"all tenants, {touched} touched so far" if touched else "all tenants"
-
-
-def _users(incident: Incident) -> str:
-    users, entered = incident.summary["users_total"], incident.summary.get("compromised_total", 0)
-    if incident.kind is not IncidentKind.FAILED_LOGINS_SPIKE:
-        return f"Users concerned: {users}"
-    got_in = f"{entered} of them logged in from an attacking address" if entered else "none of them got in"
-    return f"Users tried: {users}, {got_in}"
-
-
-def blast_lines(step: Step) -> tuple[str, ...]:
-    """What the step would have done to the last hour."""
-    blast = step.blast_radius
-    if blast is None:
-        return ()
-    past = span(blast.window_end - blast.window_start)
-    return (
-        f"{step.action_key}: would have stopped {blast.attack_share:.1%} of the {blast.trouble} "
-        f"({blast.attack_stopped} of {blast.attack_events}) and {blast.legitimate_share:.1%} of legitimate "
-        f"{blast.noun} ({blast.legitimate_hit} of {blast.legitimate_events}, "
-        f"{blast.legitimate_users_hit} users) in the last {past}; cap {blast.cap:.1%}",
-    )
-
-
-def step_line(step: Step) -> str:
-    """The step in one line: what, on whom, how risky, for how long."""
-    on = f" on {', '.join(clean(target) for target in step.targets[:5])}" if step.targets else ""
-    more = f" and {len(step.targets) - 5} more" if len(step.targets) > 5 else ""
-    share = f" ({reach(step)})" if step.coverage else ""
-    undo = "takes itself back" if step.reversible else "cannot be taken back"
-    how = f"{step.risk.value} risk, {_length(step)}, {undo} ({step.gate.label})"
-    return f"{step.order}. {step.action_key}{on}{more}{share}: {how}"
+    return cut(clean(f"{_SAYS[topic]}: {', '.join(said)}"), 2 * WORD) if said else ""
 
 
 def _asked(approval: Approval, decision: Decision, votes: int) -> str:
     need = f", {votes} of {approval.votes_needed} votes given" if approval.votes_needed > 1 else ""
     if votes and approval.status is ApprovalStatus.PENDING:
         need += ", waiting for another person"
-    rollback = cut(clean(decision.rollback_plan.trigger), _WORD) if decision.rollback_plan else "by itself"
-    who = cut(clean(approval.requester), _WORD)
+    rollback = cut(clean(decision.rollback_plan.trigger), WORD) if decision.rollback_plan else "by itself"
+    who = cut(clean(approval.requester), WORD)
     return f"{approval.gate.label}{need}; plan {approval.plan_hash[:12]}, asked by {who}; rollback: {rollback}"
 
 
@@ -323,10 +252,6 @@ def _next(incident: Incident) -> str:
         IncidentStatus.ESCALATED: "a person takes over",
         IncidentStatus.RESOLVED: "nothing, it is over",
     }.get(incident.status, incident.status.value.replace("_", " "))
-
-
-def _length(step: Step) -> str:
-    return span(step.ttl) if step.ttl else "no TTL"
 
 
 def _utc(moment: datetime) -> str:

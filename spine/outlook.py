@@ -1,6 +1,6 @@
 """What people ask of a plan at once: whom does it concern, how far does it reach, and what happens next."""
 
-from spine.plan import Decision, Gate, Step
+from spine.plan import PEOPLE_ONLY, Decision, Gate, Step
 from spine.span import span
 
 UNCOUNTED = "unknown"
@@ -35,6 +35,22 @@ def reach(step: Step) -> str:
         return ""
     missed = f"; {found.left_out} found no place" if found.left_out else ""
     return f"{found.covered} of {found.covered + found.left_out} attacking addresses{missed}"
+
+
+def way_back(decision: Decision) -> str:
+    """When what the plan does is undone, by whom, and what never is: sentences."""
+    rollback = decision.rollback_plan
+    kept = [s.action_key for s in decision.steps if s.stop_if == PEOPLE_ONLY]
+    lost = rollback.irreversible if rollback else ()
+    found = []
+    if rollback and rollback.deadline:
+        what = "Everything else" if kept or lost else "Everything"
+        found.append(f"{what} is undone at the latest by {rollback.deadline:%H:%M}Z.")
+    if kept:
+        found.insert(0, f"{', '.join(kept)}: undone by people alone.")
+    if lost:
+        found.insert(0, f"{', '.join(lost)}: cannot be undone.")
+    return " ".join(found) or "There is nothing to be undone."
 
 
 def gated(decision: Decision) -> tuple[Step, ...]:

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from spine.incident import IncidentKind
 from spine.severity import Severity
 
+PEOPLE_ONLY = "people say so: containment is never taken back by itself"
+"""What ends containment. Source: RUNBOOKS 1 and 2.5."""
+
 
 class Frozen(BaseModel):
     """Base of the value types of a plan: immutable, unknown names are errors."""

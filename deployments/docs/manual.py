@@ -10,10 +10,10 @@ from deployments.docs.markdown import page as whole_page
 from runbooks import catalogue
 from runbooks.drills import drills
 from spine.action import ActionSpec
-from spine.decision.engine import PEOPLE_ONLY
 from spine.detect import kinds
 from spine.detect.detector import Detector
 from spine.incident import IncidentKind
+from spine.plan import PEOPLE_ONLY
 from spine.runbook import Runbook
 from spine.settings.respond import VerifySettings
 from spine.span import span

@@ -8,10 +8,10 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from spine.incident import Incident
 from spine.lease import Lease
-from spine.message import blast_lines, evidence_lines, step_line
 from spine.outlook import reach
 from spine.plan import Decision, Gate, GuardResult, Step
 from spine.span import span
+from spine.wording import blast_lines, evidence_lines, step_line
 
 _MOST_TARGETS = 5
 _NUMBER, _NO_LIST = re.compile(r"^(\d+)\."), r"\1\\."

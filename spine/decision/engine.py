@@ -9,7 +9,7 @@ from spine.decision import confidence, proof
 from spine.decision.plan_hash import decision_id, plan_hash
 from spine.decision.planning import Actions, Setting, deny_all, flag_changes, plan
 from spine.decision.rules import FlagState, Rules
-from spine.plan import Decision, RollbackPlan, Step, Verb, VerifyCriteria
+from spine.plan import PEOPLE_ONLY, Decision, RollbackPlan, Step, Verb, VerifyCriteria
 from spine.runbook import Runbook
 from spine.severity import Severity
 from spine.span import span
@@ -17,10 +17,6 @@ from spine.verdict import stop_condition
 
 STALE_AFTER = timedelta(minutes=15)
 """A source that has been silent for the shortest window of detection leaves that window incomplete."""
-
-
-PEOPLE_ONLY = "people say so: containment is never taken back by itself"
-"""Source: RUNBOOKS 1 and 2.5."""
 
 
 def decide(

@@ -40,7 +40,7 @@ def play(stack: Any, tenant: Any, kind: str, name: str) -> Played:
 
 
 @pytest.fixture(scope="module")
-def played(
+def rehearsed(
     request: pytest.FixtureRequest, stack: Any, cast: Callable[[Any], Any]
 ) -> Iterator[dict[str, Future[Played]]]:
     """Every drill whose test was selected, by the test's id; a few at once."""

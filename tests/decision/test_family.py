@@ -13,12 +13,12 @@ from spine.decision.blast import estimate
 from spine.event_type import LOGIN_FAMILY, EventType
 from spine.family import FAMILIES, family_of
 from spine.incident import IncidentKind
-from spine.message import blast_lines
 from spine.plan import Gate, Risk, Step
 from spine.sample import samples
 from spine.settings import VerifySettings
 from spine.verdict import Outcome, Sample, judge
 from spine.vocabulary import VOCABULARY
+from spine.wording import blast_lines
 from tasks.mitigations import actions
 
 BLOCKED, CROSSED = EventType.LOGIN_BLOCKED.value, EventType.TENANT_SCOPE_VIOLATION.value

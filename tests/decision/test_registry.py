@@ -19,11 +19,11 @@ from spine.decision.rules import Rules
 from spine.flag import CATALOGUE, Evaluation, FlagSet, Hold, compose
 from spine.flag.rule import check_rule
 from spine.flag.target import all_of, named_condition
-from spine.message import step_line
 from spine.plan import Gate, Risk, Step
 from spine.policy import MATRIX, Role
 from spine.runbook import Runbook
 from spine.settings import PolicySettings, Settings
+from spine.wording import step_line
 from tasks.mitigations import actions
 
 SPECS = {key: mitigation.spec for key, mitigation in actions().items()}

@@ -7,12 +7,12 @@ import pytest
 from runbooks.tenant_leak_risk import CONFIRMED_BY, RUNBOOK, diagnose, propose
 from spine.case import Case
 from spine.case_rows import Rows, case_of
-from spine.decision.engine import PEOPLE_ONLY, decide
+from spine.decision.engine import decide
 from spine.decision.rules import Rules
 from spine.diagnostic import Answer, Check, State
 from spine.event_type import EventType
 from spine.incident import IncidentKind
-from spine.plan import Decision, Gate, Verb
+from spine.plan import PEOPLE_ONLY, Decision, Gate, Verb
 from spine.settings import Settings
 from tasks.mitigations import actions
 

@@ -23,9 +23,7 @@ def used(database: Database) -> int:
         return found
 
 
-def test_several_that_begin_at_once_leave_each_other_alone(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_that_begin_at_once_leave_each_other_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrating is left out: it cannot be done twice at once in one process, and drills have one each."""
     monkeypatch.setattr(module, "migrate", lambda opened: None)
     before = names(database)
