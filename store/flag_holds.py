@@ -4,6 +4,7 @@ Every change is written with its audit entry and raises the tenant's epoch, in t
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from spine.audit import AuditAction
 from spine.flag import Hold
+from spine.flag.hold import Scalar
 from spine.ids import TenantId
 from store import audit
 from store.flag_epoch import raise_epoch
@@ -78,6 +80,34 @@ def prolong(
             " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
         ),
         {"until": until, "id": lease_id},
+    ).one_or_none()
+    if row is None:
+        return False
+    _changed_by_lease(
+        connection, TenantId(row.tenant_id), _hold(row),
+        actor=actor, incident=incident, at=at, held=True, shadow=row.shadow,
+    )  # fmt: skip
+    return True
+
+
+def renew(
+    connection: Connection,
+    lease_id: UUID,
+    until: datetime,
+    metadata: Mapping[str, Scalar],
+    *,
+    actor: str,
+    incident: UUID,
+    at: datetime,
+) -> bool:
+    """Let a lease's hold last until `until` at least, and say `metadata` beside; False = it has ended."""
+    row = connection.execute(
+        text(
+            "update flag_holds set expires_at = greatest(expires_at, :until),"
+            " metadata = metadata || cast(:metadata as jsonb) where lease_id = :id and released_at is null"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
+        ),
+        {"until": until, "metadata": json.dumps(dict(metadata)), "id": lease_id},
     ).one_or_none()
     if row is None:
         return False

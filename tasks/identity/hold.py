@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from spine.flag import Hold
+from spine.flag.hold import Scalar
 from spine.lease import Lease
 from spine.reach import Reach
 from store import flag_holds, incident_rows
@@ -17,7 +18,7 @@ NOT_BEFORE = "auth.session.notBefore"
 
 @dataclass(frozen=True, slots=True)
 class NotBefore(FlagMitigation[P]):
-    """Holds the flag until the last access token from before the lease has ended, and lets it lapse."""
+    """Holds the flag until the last access token of the sessions that end has ended, and lets it lapse."""
 
     def apply(self, connection: Connection, lease: Lease, *, actor: str, now: datetime) -> None:
         """Put the hold; a second time changes nothing."""
@@ -44,4 +45,21 @@ class NotBefore(FlagMitigation[P]):
 
 def until(world: World, since: datetime) -> str:
     """When the last access token of before `since` has ended."""
-    return (since + timedelta(minutes=world.settings.identity.access_token_minutes)).isoformat()
+    return (since + _lifetime(world)).isoformat()
+
+
+def hold_on(world: World, lease: Lease, *, ended: bool) -> None:
+    """Prolong the hold, counted from now: what has not ended by now makes access tokens until now.
+
+    `ended`: sessions were seen ended now, or may have ended, so tokens of until now are those to refuse.
+    """
+    now = world.clock.now()
+    more: dict[str, Scalar] = {"notBefore": int(now.timestamp())} if ended else {}
+    with world.database.system() as connection:
+        flag_holds.renew(
+            connection, lease.id, now + _lifetime(world), more, actor="engine", incident=lease.incident_id, at=now
+        )  # fmt: skip
+
+
+def _lifetime(world: World) -> timedelta:
+    return timedelta(minutes=world.settings.identity.access_token_minutes)

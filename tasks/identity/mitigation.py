@@ -28,7 +28,7 @@ _TOLD = 20
 """Users told one by one."""
 _APART = timedelta(seconds=60)
 """So long what was accepted is waited for before it is asked again: who logs in meanwhile need not do so twice."""
-_IN_FORCE, _GONE = "in force", "is not there any more"
+IN_FORCE, _GONE = "in force", "is not there any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class IdentityMitigation(Generic[P]):
                 return _GONE
             if not self.work.done(provider, account, scene, user):
                 return "not in force" + (f"; {user['note']}" if user.get("note") else "")
-        return _IN_FORCE + (f"; {user['note']}" if user.get("note") else "")
+        return IN_FORCE + (f"; {user['note']}" if user.get("note") else "")
 
     def _undo(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> str:
         """Why something was left; "" = all of ours is gone.
@@ -230,9 +230,9 @@ def _same(provider: IdentityProvider, name: str, user: Image) -> Account:
 
 
 def _seen(title: str, told: Mapping[str, str], users: Mapping[str, Image]) -> Observation:
-    done = [name for name, said in told.items() if said.startswith(_IN_FORCE)]
+    done = [name for name, said in told.items() if said.startswith(IN_FORCE)]
     settled = [name for name, said in told.items() if "problem" in users[name] or said == _GONE]
-    odd = [f"{name}: {said}" for name, said in told.items() if said != _IN_FORCE]
+    odd = [f"{name}: {said}" for name, said in told.items() if said != IN_FORCE]
     detail: dict[str, Any] = {"provider": title, "users": dict(told)}
     if odd:
         more = f"; and {len(odd) - _TOLD} more" if len(odd) > _TOLD else ""

@@ -10,8 +10,8 @@ from spine.action import ActionSpec
 from spine.identity_guard import ends_all, named_tenants
 from spine.lease import Lease
 from tasks.flag_mitigation import P
-from tasks.identity.hold import NotBefore, until
-from tasks.identity.mitigation import IdentityMitigation
+from tasks.identity.hold import NotBefore, hold_on, until
+from tasks.identity.mitigation import IN_FORCE, IdentityMitigation
 from tasks.identity.provider import opened
 from tasks.mitigation import Observation, Performed, World
 
@@ -46,6 +46,23 @@ class SessionMitigation(_Held[P], IdentityMitigation[P]):
         image = IdentityMitigation.foresee(self, world, lease)
         return {**image, "hold_until": until(world, datetime.fromisoformat(image["since"]))}
 
+    def perform(self, world: World, lease: Lease) -> Performed:
+        """End them; the flag is held from when they were seen ended."""
+        before = (lease.pre_image or {})["outside"]["users"]
+        done = IdentityMitigation.perform(self, world, lease)
+        after = (done.image or {})["users"]
+        hold_on(world, lease, ended=any("seen" in after[name] and "seen" not in before[name] for name in after))
+        return done
+
+    def observe(self, world: World, lease: Lease) -> Observation:
+        """The users; the flag is held on for those who were not seen ended before."""
+        found = IdentityMitigation.observe(self, world, lease)
+        users = ((lease.pre_image or {}).get("outside") or {}).get("users", {})
+        told = found.detail.get("users", {})
+        if any(said.startswith(IN_FORCE) and "seen" not in users[name] for name, said in told.items()):
+            hold_on(world, lease, ended=True)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class ScopeMitigation(_Held[P]):
@@ -72,8 +89,11 @@ class ScopeMitigation(_Held[P]):
         if not image["ends_all"]:
             return Performed()
         with opened(world.settings, lease.tenant_id, key=str(lease.id)) as provider:
-            if not provider.all_ended(datetime.fromisoformat(image["since"])):
-                provider.end_all_sessions(world.clock.now())
+            try:
+                if not provider.all_ended(datetime.fromisoformat(image["since"])):
+                    provider.end_all_sessions(world.clock.now())
+            finally:  # an answer that is lost may have ended them
+                hold_on(world, lease, ended=True)
             return Performed(receipt={"calls": provider.receipts()})
 
     def observe(self, world: World, lease: Lease) -> Observation:

@@ -263,6 +263,41 @@ def test_sessions_end_and_their_access_tokens_are_refused_for_as_long_as_they_li
     assert ledger.reads("auth.session.notBefore", userId="ada").value is False
 
 
+@pytest.mark.parametrize(("action", "targets"), [("session.revoke_user", ("ada",)), ("session.revoke_scope", ())])
+def test_the_flag_is_held_from_when_the_sessions_ended(action: str, targets, start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double, access_token_minutes=2, tenants={"acme": "main"}, default="")
+    double.mishap = lambda method, path: (503, None, {}) if "logout" in path or method == "PUT" else None
+    lease = ledger.apply(ledger.step(action, *targets))
+    for _ in range(2):
+        ledger.tend(seconds=61)
+    assert ledger.lease(lease.id).state is LeaseState.UNKNOWN
+    assert ledger.reads("auth.session.notBefore", userId="ada").value is True
+    double.mishap = lambda method, path: None
+    ledger.tend(minutes=5)
+    assert (ledger.lease(lease.id).state, double.sessions("ada")) == (LeaseState.ACTIVE, 0)
+    ended = int(ledger.clock.now().timestamp())
+    ledger.clock.advance(timedelta(seconds=119))
+    flag = ledger.reads("auth.session.notBefore", userId="ada")
+    assert (flag.value, flag.metadata["notBefore"]) == (True, ended)
+    ledger.clock.advance(timedelta(seconds=2))
+    assert ledger.reads("auth.session.notBefore", userId="ada").value is False
+
+
+def test_the_flag_is_held_on_for_sessions_that_end_late(start, at) -> None:
+    double = start("auth0")
+    ledger = at(double, access_token_minutes=2)
+    double.later = True
+    lease = ledger.apply(ledger.step("session.revoke_user", "ada"))
+    ledger.tend(seconds=61)
+    double.settle()
+    double.later = False
+    ledger.tend(minutes=5)
+    assert ledger.lease(lease.id).state is LeaseState.ACTIVE
+    flag = ledger.reads("auth.session.notBefore", userId="ada")
+    assert (flag.value, flag.metadata["notBefore"]) == (True, int(ledger.clock.now().timestamp()))
+
+
 def test_whoever_comes_back_is_not_signed_out_again(vendor, at) -> None:
     ledger = at(vendor)
     lease = ledger.intend(ledger.step("session.revoke_user", "ada"))
