@@ -88,7 +88,12 @@ def login_capacity(view: GuardView) -> GuardResult:
         return _unknown(name, because)
     if view.blast_radius is None:
         return _unknown(name, "who was there in the last hour could not be read")
-    back = int(view.logins["user_id"].nunique()) / BACK_WITHIN_MINUTES
+    who = view.logins["user_id"]
+    if not who.notna().any():
+        return _unknown(name, f"the last hour's {view.noun} name no users, so how many come back is unknown")
+    # whom no event names may be anybody; of an attack's nobody comes back
+    unnamed = int((who.isna() & ~view.logins["attack"].astype(bool)).sum())
+    back = (int(who.nunique()) + unnamed) / BACK_WITHIN_MINUTES
     because = f"about {back:.0f} logins a minute are to be expected, {facts.logins_per_minute:.0f} are withstood"
     return GuardResult(name=name, passed=back <= facts.logins_per_minute, because=because)
 

@@ -3,16 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 
+from spine.action import GuardView
 from spine.case import Diagnosis, Proposal
 from spine.case_example import Crowd, case
 from spine.decision.examine import examine
 from spine.decision.planning import Setting, plan
 from spine.decision.rules import Rules
 from spine.identity import STAND_IN, LookUp, MailHealth
+from spine.identity_guard import login_capacity
 from spine.ids import TenantId
-from spine.plan import Gate
+from spine.plan import BlastRadius, Gate
 from spine.settings import Settings, WebhookSettings
 from store.ingest import ingest_raw
 from store.partition import ensure_partitions
@@ -92,6 +95,27 @@ def test_each_guard_says_why_it_refuses(key: str, target: str, facts, guard: str
 )
 def test_ending_everybodys_sessions_needs_reach_and_capacity(facts, scope: str, guard: str, says: str) -> None:
     assert says in refused(examined("session.revoke_scope", facts=facts, scope=scope), guard)
+
+
+def _capacity(named: int, unnamed: int, attack: int):
+    """What the guard says of so many attempts, ten logins a minute being withstood."""
+    users = [f"u{n}" for n in range(named)] + [None] * (unnamed + attack)
+    marks = [False] * (named + unnamed) + [True] * attack
+    rows = pd.DataFrame({"user_id": pd.Series(users, dtype=object), "attack": marks})
+    site = replace(Rules.of(Settings()).site, identity=replace(GOOD, logins_per_minute=10))
+    radius = BlastRadius(
+        window_start=CASE.window_start, window_end=CASE.now, attack_events=0, attack_stopped=0, legitimate_events=0,
+        legitimate_hit=0, legitimate_users_hit=0, cap=1.0,
+    )  # fmt: skip
+    return login_capacity(GuardView(params=None, targets=(), blast_radius=radius, site=site, logins=rows))
+
+
+def test_how_many_come_back_is_unknown_where_no_event_names_a_user() -> None:
+    for result in (_capacity(0, 5000, 0), _capacity(0, 0, 5000), _capacity(0, 0, 0)):
+        assert result.passed is None
+        assert "name no users" in result.because
+    assert _capacity(100, 0, 5000).passed is True
+    assert _capacity(99, 2, 0).passed is False
 
 
 def test_where_the_application_honours_the_flag_that_is_enough() -> None:
