@@ -70,6 +70,11 @@ class Auth0:
         record = self._get(path, "read a user", "read:users", absent=True) if found else None
         return None if record is None else _account(name, record)
 
+    def same(self, account_id: str, name: str) -> Account | None:
+        """By `user_id`."""
+        record = self._get(f"/users/{segment(account_id)}", "read a user", "read:users", absent=True)
+        return None if record is None else _account(name, record)
+
     def lock(self, account: Account) -> None:
         """Block the user."""
         self._patch(account, {"blocked": True}, "block a user")

@@ -61,6 +61,11 @@ class Keycloak:
             raise Refused("identity.ambiguous", f"{self.title} knows several users by this {self._settings.users_are}")
         return _account(name, found[0]) if found else None
 
+    def same(self, account_id: str, name: str) -> Account | None:
+        """By id."""
+        record = self._get(f"/users/{segment(account_id)}", "read a user", absent=True)
+        return None if record is None else _account(name, record)
+
     def lock(self, account: Account) -> None:
         """Disable the user; nothing else of the record is written."""
         self._put(account, {"enabled": False}, "disable a user")

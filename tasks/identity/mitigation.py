@@ -131,7 +131,11 @@ class IdentityMitigation(Generic[P]):
         if failed:
             many = len(left) + len(failed)
             raise Transient(f"not taken back for {len(failed)} of {many}: {'; '.join(failed[:_TOLD])}")
-        notes = [f"{name}: {why}" for name, why in left.items() if why]
+        notes = [
+            f"{', '.join(name for name in left if left[name] == why)}: {why}"
+            for why in dict.fromkeys(left.values())
+            if why
+        ]
         return Observation(in_force=False, detail={"left": left, **({"told": "; ".join(notes)} if notes else {})})
 
     def _before(self, provider: IdentityProvider, target: str, scene: Scene) -> dict[str, Any]:
@@ -168,24 +172,22 @@ class IdentityMitigation(Generic[P]):
         if "problem" in user:
             return str(user["problem"])
         if "seen" not in user:
-            account = provider.find(name)
-            if account is None or account.id != user["id"]:
+            account = provider.same(user["id"], name)
+            if account is None:
                 return _GONE
             if not self.work.done(provider, account, scene, user):
                 return "not in force" + (f"; {user['note']}" if user.get("note") else "")
         return IN_FORCE + (f"; {user['note']}" if user.get("note") else "")
 
     def _undo(self, provider: IdentityProvider, name: str, user: Image, scene: Scene) -> str:
-        """Why something was left; "" = all of ours is gone.
+        """What was left and why, or must be known beside; "" = all of ours is gone.
 
         Raises:
             Transient: it is still there.
         """
-        account = provider.find(name)
+        account = provider.same(user["id"], name)
         if account is None:
             return _GONE
-        if account.id != user["id"]:
-            return "is another account by now; left alone"
         gone = self.work.undone(provider, account, scene, user)
         why = self.work.undo(provider, account, scene, user)
         if not gone and not self.work.undone(provider, _same(provider, name, user), scene, user):
@@ -220,12 +222,10 @@ def _asked(user: Image) -> datetime:
 
 
 def _same(provider: IdentityProvider, name: str, user: Image) -> Account:
-    """The account that was foreseen, as it is now; another one that got its name meanwhile is not meant."""
-    account = provider.find(name)
+    """The account that was foreseen, whatever its name is now; one that got its name meanwhile is not meant."""
+    account = provider.same(user["id"], name)
     if account is None:
-        raise Refused("identity.gone", "is not there any more")
-    if account.id != user["id"]:
-        raise Refused("identity.other", "is another account by now")
+        raise Refused("identity.gone", _GONE)
     return account
 
 

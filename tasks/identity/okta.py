@@ -74,6 +74,11 @@ class Okta:
         # Okta completes short names: "ada" may find ada@example.org, who need not be meant
         return _account(name, record) if name == record["id"] or name.lower() == login.lower() else None
 
+    def same(self, account_id: str, name: str) -> Account | None:
+        """By id."""
+        record = self._get(f"/users/{segment(account_id)}", "read a user", absent=True)
+        return None if record is None else _account(name, record)
+
     def lock(self, account: Account) -> None:
         """Suspend the user, which Okta does to active ones only."""
         status = str(account.record.get("status"))

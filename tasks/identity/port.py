@@ -69,6 +69,10 @@ class IdentityProvider(Protocol):
         """The user whom events call `name`; None = there is none."""
         ...
 
+    def same(self, account_id: str, name: str) -> Account | None:
+        """The user who was found as `name` and has this id, whatever they are called by now; None = they are gone."""
+        ...
+
     def lock(self, account: Account) -> None:
         """Let nobody log in as this user."""
         ...

@@ -16,6 +16,13 @@ from tasks.identity.moment import moment
 from tasks.identity.port import Account, Grant
 from tasks.identity.signed import Signed
 
+_CALLED = "called by us"
+
+
+def _called(account: Account) -> str:
+    """What the application is asked for the user by: their name, or after another one got it, their id."""
+    return str(account.record.get(_CALLED) or account.name)
+
 
 class WebhookProvider:
     """The URL that takes the requests."""
@@ -42,12 +49,20 @@ class WebhookProvider:
 
     def find(self, name: str) -> Account | None:
         """`{"found", "id", "locked", "email"}`."""
-        said = self._ask("user", {"user": name})
+        return self._found(name, name)
+
+    def same(self, account_id: str, name: str) -> Account | None:
+        """By name, and by id where the name is another's or nobody's by now."""
+        found = self.find(name)
+        return found if found is not None and found.id == account_id else self._found(account_id, name)
+
+    def _found(self, called: str, name: str) -> Account | None:
+        said = self._ask("user", {"user": called})
         if said.get("found") is not True:
             return None
         return Account(
-            id=str(said.get("id") or name), name=name, locked=said.get("locked") is True,
-            email=str(said.get("email") or ""), mark=str(said.get("lock_mark") or ""), record=said,
+            id=str(said.get("id") or called), name=name, locked=said.get("locked") is True,
+            email=str(said.get("email") or ""), mark=str(said.get("lock_mark") or ""), record={**said, _CALLED: called},
         )  # fmt: skip
 
     def lock(self, account: Account) -> None:
@@ -64,7 +79,7 @@ class WebhookProvider:
 
     def ended(self, account: Account, since: datetime) -> bool:
         """`oldest_session_at` is null or later."""
-        said = self._ask("user", {"user": account.name})
+        said = self._ask("user", {"user": _called(account)})
         if "oldest_session_at" not in said:
             return False
         oldest = moment(said["oldest_session_at"])
@@ -83,12 +98,12 @@ class WebhookProvider:
 
     def was_reset(self, account: Account, since: datetime) -> bool:
         """`password_reset_at` is later."""
-        at = moment(self._ask("user", {"user": account.name}).get("password_reset_at"))
+        at = moment(self._ask("user", {"user": _called(account)}).get("password_reset_at"))
         return at is not None and at >= since
 
     def roles(self, account: Account, wanted: Collection[str]) -> tuple[Grant, ...]:
         """`roles`, a list of names."""
-        held = self._ask("user", {"user": account.name}).get("roles") or []
+        held = self._ask("user", {"user": _called(account)}).get("roles") or []
         names = {name.lower() for name in wanted}
         return tuple(Grant(name=str(role)) for role in held if str(role).lower() in names)
 
@@ -120,8 +135,8 @@ class WebhookProvider:
         )
 
     def _tell(self, operation: str, account: Account, **more: str) -> None:
-        subject = hashlib.sha256("\x1f".join([account.name, *more.values()]).encode()).hexdigest()[:16]
-        self._write(operation, {"user": account.name, **more}, subject)
+        subject = hashlib.sha256("\x1f".join([_called(account), *more.values()]).encode()).hexdigest()[:16]
+        self._write(operation, {"user": _called(account), **more}, subject)
 
     def _write(self, operation: str, data: dict[str, Any], subject: str) -> None:
         self._application.tell(f"identity.{operation}", data, f"{self._key}:{operation}:{subject}")

@@ -54,7 +54,7 @@ class Work(Protocol):
         ...
 
     def undo(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
-        """Take it back as far as it is ours; returns why something was left, if it was."""
+        """Take it back as far as it is ours; returns why something was left, or what must be known beside."""
         ...
 
     def undone(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> bool:
@@ -82,10 +82,12 @@ class Lock:
 
     def undo(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> str:
         """Unlock, unless the lock is somebody else's."""
-        if (why := self._left(account, scene, image)) is not None:
-            return why
-        provider.unlock(account)
-        return ""
+        why = self._left(account, scene, image)
+        if why is None:
+            provider.unlock(account)
+        if why or not image.get("touched") or account.mark:
+            return why or ""
+        return "unlocked; the provider does not tell whether somebody else locked them for good meanwhile: look"
 
     def undone(self, provider: IdentityProvider, account: Account, scene: Scene, image: Image) -> bool:
         """No lock of this lease is left."""

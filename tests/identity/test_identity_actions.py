@@ -72,7 +72,7 @@ def test_a_lock_put_by_somebody_else_before_is_not_lifted(vendor, at) -> None:
     ended = end(ledger, lease)
     assert ended.state is LeaseState.REVERTED
     assert (vendor.locked("ada"), vendor.locked("bob")) == (True, False)
-    assert told(ledger) == ["user.lock_temp: ada: was locked before; left so"]
+    assert told(ledger)[0].startswith("user.lock_temp: ada: was locked before; left so")
 
 
 def test_a_lock_of_two_leases_ends_with_the_later_one(vendor, at) -> None:
@@ -83,6 +83,50 @@ def test_a_lock_of_two_leases_ends_with_the_later_one(vendor, at) -> None:
     assert vendor.locked("ada")
     end(ledger, second)
     assert not vendor.locked("ada")
+
+
+@pytest.mark.parametrize("kind", ["keycloak", "auth0", "webhook"])
+def test_where_nobody_tells_who_locked_people_are_asked_to_look(kind: str, start, at) -> None:
+    double = start(kind)
+    ledger = at(double)
+    lease = ledger.apply(ledger.step("user.lock_temp", "ada", "bob"))
+    double.lock_by_hand("ada")
+    end(ledger, lease)
+    (said,) = told(ledger)
+    assert said.startswith("user.lock_temp: ada, bob: unlocked; the provider does not tell whether somebody else")
+
+
+def _rename(double, name: str, new: str) -> str:
+    """Give the user another name; returns by what the double finds them."""
+    if double.kind == "okta":
+        double.user(name)["profile"]["login"] = new
+        return name
+    if double.kind == "webhook":
+        double.users[new] = double.users.pop(name)
+        return new
+    double.user(name)["username"] = new
+    return name
+
+
+def test_whoever_is_renamed_meanwhile_is_unlocked_and_not_whoever_has_the_name_now(vendor, at) -> None:
+    ledger = at(vendor)
+    lease = ledger.apply(ledger.step("user.lock_temp", "ada"))
+    renamed = _rename(vendor, "ada", "ada2")
+    if vendor.kind == "webhook":
+        vendor.users["ada"] = {**vendor.users["bob"], "locked": True}
+    assert end(ledger, lease).state is LeaseState.REVERTED
+    assert not vendor.locked(renamed)
+    assert vendor.kind != "webhook" or vendor.locked("ada")
+
+
+def test_whoever_was_deleted_and_made_anew_is_left_alone(start, at) -> None:
+    double = start("keycloak")
+    ledger = at(double)
+    lease = ledger.apply(ledger.step("user.lock_temp", "ada"))
+    double.users["id-new"] = {**double.users.pop("id-ada"), "id": "id-new", "enabled": False}
+    assert end(ledger, lease).state is LeaseState.REVERTED
+    assert double.users["id-new"]["enabled"] is False
+    assert "ada: is not there any more" in told(ledger)[0]
 
 
 def test_only_whom_it_reached_is_unlocked(start, at) -> None:

@@ -80,7 +80,7 @@ class WebhookDouble(Double):
             }
         if question == "tenant":
             return {"oldest_session_at": self.oldest([m for u in self.users.values() for m in u["sessions"]])}
-        user = self.users.get(data["user"])
+        user = self.called(data["user"])
         if user is None:
             return {"found": False}
         return {
@@ -88,6 +88,9 @@ class WebhookDouble(Double):
             "roles": sorted(user["roles"]), "oldest_session_at": self.oldest(user["sessions"]),
             "password_reset_at": user["reset_at"] and user["reset_at"].isoformat(),
         }  # fmt: skip
+
+    def called(self, name: str) -> Any:
+        return self.users.get(name) or next((user for user in self.users.values() if user["id"] == name), None)
 
     def oldest(self, moments: list[datetime]) -> str | None:
         return min(moments).isoformat() if moments else None
@@ -100,7 +103,7 @@ class WebhookDouble(Double):
             for user in self.users.values():
                 user["sessions"] = []
             return
-        user = self.users[data["user"]]
+        user = self.called(data["user"])
         if kind == "identity.end_sessions":
             user["sessions"] = []
         elif kind in ("identity.lock", "identity.unlock"):
