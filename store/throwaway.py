@@ -42,7 +42,7 @@ def throwaway(database: Database, *, application: str) -> Iterator[Database]:
     finally:
         opened.close()
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f'drop database "{name}" with (force)'))
+            connection.execute(text(f'drop database if exists "{name}" with (force)'))
 
 
 def _create(connection: Connection, name: str) -> None:

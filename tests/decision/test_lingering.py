@@ -145,7 +145,7 @@ def test_a_drill_sees_it_in_seconds() -> None:
     quick = criteria(verify=DrillSettings().verify)
     assert quick.hold <= timedelta(seconds=6)
     assert quick.lingering is not None
-    assert quick.lingering.grace == quick.deadline <= timedelta(seconds=8)
+    assert quick.lingering.grace == quick.deadline == timedelta(seconds=DrillSettings().settle_seconds)
     assert verdict(after=0.3, asked=quick).outcome is Outcome.FIXED
 
 

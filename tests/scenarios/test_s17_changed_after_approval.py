@@ -114,7 +114,7 @@ def test_s17_a_target_that_became_somebody_we_know_breaches_the_cap(decision: De
 
 
 CHANGES: list[Callable[[Decision], dict[str, Any]]] = [
-    lambda d: {"ruleset_version": "FAILED_LOGINS_SPIKE/2"},
+    lambda d: {"ruleset_version": "FAILED_LOGINS_SPIKE/other"},
     lambda d: {"policy_version": "other"},
     lambda d: {"environment": "dev"},
     lambda d: {"tenant": "t2"},
