@@ -146,7 +146,7 @@ def test_a_drill_sees_it_in_seconds() -> None:
     assert quick.hold <= timedelta(seconds=6)
     assert quick.lingering is not None
     assert quick.lingering.grace == quick.deadline == timedelta(seconds=DrillSettings().settle_seconds)
-    assert verdict(after=0.3, asked=quick).outcome is Outcome.FIXED
+    assert verdict(after=0.5, asked=quick).outcome is Outcome.FIXED
 
 
 def test_plans_without_it_keep_their_hash_and_those_with_it_sign_whom_it_is_about() -> None:
