@@ -146,10 +146,12 @@ def criteria(case: Case, found: Diagnosis, settings: VerifySettings) -> VerifyCr
 
 def tell_admins(incident: Incident, decision: Decision) -> str:
     """Effect, the decision that is needed, what cannot be undone, and when the rest is."""
+    ended = any(step.action_key.startswith("session.revoke") for step in decision.steps)
+    again = "Users of ended sessions sign in again. " if ended else ""
     return (
         f"Session anomaly at {incident.tenant_id}, {incident.severity.label}. "
         f"Plan: {', '.join(s.action_key for s in decision.steps) or 'none'}. Needed: {following(decision)}. "
-        f"Users of ended sessions sign in again. {way_back(decision)}"
+        f"{again}{way_back(decision)}"
     )
 
 
