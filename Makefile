@@ -2,14 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := spine store ml blocks tasks runbooks flows gateway deployments
+COMPILE = $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --quiet pyproject.toml
 
-.PHONY: demo up down status test test-slow check lock bench clean
+.PHONY: cluster test-cluster demo up down status test test-slow check docs audit sbom lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    watch a real attack being stopped (4 minutes, unattended)"
 	@echo "make up      start the spine;  make down  stop it;  make status  see it"
-	@echo "make test    the tests (make test-slow: the long ones);  make check  lint, types, layers, docs"
+	@echo "make cluster two of each process, as on many machines (docs/production.md); make down stops it;"
+	@echo "             make test-cluster kills them under load"
+	@echo "make test    the tests (make test-slow: the long ones);  make check  lint, types, layers, docs, secrets"
+	@echo "make docs    the documentation, into build/site;  make audit  known holes;  make sbom  every package"
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -17,6 +22,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@
+
+# What tests and checks need besides.
+$(VENV)/.tools: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
 	touch $@
 
 demo: $(VENV)/.installed
@@ -31,22 +41,40 @@ down: $(VENV)/.installed
 status: $(VENV)/.installed
 	@$(BIN)/opsspine status
 
-test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+cluster: $(VENV)/.installed
+	@$(BIN)/opsspine cluster up
 
-test-slow: $(VENV)/.installed
+test: $(VENV)/.tools
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not cluster" $(ARGS)
+
+test-slow: $(VENV)/.tools
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-check: $(VENV)/.installed
+test-cluster: $(VENV)/.tools
+	$(BIN)/python -m pytest -m cluster $(ARGS)
+
+check: $(VENV)/.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deployments.docs --check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
+	$(BIN)/python -m deployments.supply.secret
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-lock: $(VENV)/.installed
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --quiet \
-		--group dev pyproject.toml -o requirements.lock
+docs: $(VENV)/.tools
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+audit: $(VENV)/.tools
+	@$(BIN)/python -m deployments.supply.audit $(ARGS)
+
+sbom: $(VENV)/.tools
+	@$(BIN)/python -m deployments.supply.sbom
+
+lock: $(VENV)/.tools
+	$(COMPILE) --extra cluster -o requirements.lock
+	$(COMPILE) --extra cluster --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

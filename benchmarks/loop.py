@@ -9,17 +9,15 @@ Percentiles are of those runs; quote them with the number of tenants and the mac
 
 import argparse
 import asyncio
-import importlib.util
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from prefect.settings import temporary_settings
 
+from benchmarks.testbed import of_tests, stack
 from store.decide import decide
 
 
@@ -35,66 +33,56 @@ def main() -> None:
 
 def _ready_and_idle(seconds: float) -> None:
     """Cold and warm start, then CPU at rest, at the default interval of 30 s."""
-    folder = _folder()
-    stack = _of_tests("stack").Stack(folder, OPSSPINE_DETECT__INTERVAL_SECONDS="30")
-    try:
-        print(f"ready cold: {_timed(stack.up):.1f} s")
-        stack.down()
-        print(f"ready warm: {_timed(stack.up):.1f} s")
+    with stack(OPSSPINE_DETECT__INTERVAL_SECONDS="30") as spine:
+        print(f"ready cold: {_timed(spine.up):.1f} s")
+        spine.down()
+        print(f"ready warm: {_timed(spine.up):.1f} s")
         time.sleep(35)  # the first turns of the schedules, and their imports, are over
-        before, began = _cpu(stack), time.monotonic()
+        before, began = _cpu(spine), time.monotonic()
         time.sleep(seconds)
-        spent = _cpu(stack) - before
+        spent = _cpu(spine) - before
         share = spent / (time.monotonic() - began)
-        print(f"idle: {share:.1%} of one core, {_memory(stack):.0f} MB (proportional)")
-    finally:
-        stack.down()
-        shutil.rmtree(folder)
+        print(f"idle: {share:.1%} of one core, {_memory(spine):.0f} MB (proportional)")
 
 
 def _responses(count: int) -> None:
-    folder = _folder()
-    stack = _of_tests("stack").Stack(folder, OPSSPINE_DECISION__PLAN_MINUTES="15", OPSSPINE_VERIFY__SETTLE_MINUTES="10")
-    try:
-        stack.up()
+    with stack(OPSSPINE_DECISION__PLAN_MINUTES="15", OPSSPINE_VERIFY__SETTLE_MINUTES="10") as spine:
+        spine.up()
         from deployments.gateway_ports import wake_port
 
-        wake = wake_port(stack.database)
-        tenants = [_of_tests("tenant").Tenant(stack) for _ in range(count)]
+        wake = wake_port(spine.database)
+        tenants = [of_tests("tenant").Tenant(spine) for _ in range(count)]
         detected, prompted = [], []
         for tenant in tenants:
             tenant.calm()
             began = time.monotonic()
             tenant.attack()
-            stack.until(tenant.incident, "an incident", seconds=60)
+            spine.until(tenant.incident, "an incident", seconds=60)
             detected.append(time.monotonic() - began)
-            stack.until(tenant.approval, "a prompt", seconds=120)
+            spine.until(tenant.approval, "a prompt", seconds=120)
             prompted.append(time.monotonic() - began)
         for tenant in tenants:
-            stack.until(lambda t=tenant: t.suspended(t.approval().flow_run_id), "the run waits")
-        waiting = min(_runs(stack) for _ in range(50))
-        effects = [_click(stack, tenant, wake) for tenant in tenants]
+            spine.until(lambda t=tenant: t.suspended(t.approval().flow_run_id), "the run waits")
+        waiting = min(_runs(spine) for _ in range(50))
+        effects = [_click(spine, tenant, wake) for tenant in tenants]
         print(f"login over the threshold -> incident: {_percentiles(detected)} (interval 5 s, {count} tenants in turn)")
         print(f"login over the threshold -> prompt's row: {_percentiles(prompted)}")
         print(f"processes of runs while {count} approvals wait, between two turns of the schedules: {waiting}")
         print(f"approve -> flag read back over OFREP: {_percentiles(effects)}")
-    finally:
-        stack.down()
-        shutil.rmtree(folder)
 
 
-def _click(stack: Any, tenant: Any, wake: Any) -> float:
+def _click(spine: Any, tenant: Any, wake: Any) -> float:
     """Seconds from the decision's call to the first read of the held flag."""
     question = tenant.approval()
     began = time.monotonic()
     outcome = decide(
-        stack.database, question.id, person=tenant.person, vote="approve", via="cli", reason="benchmark",
-        totp=tenant.totp.now(), settings=stack.settings,
+        spine.database, question.id, person=tenant.person, vote="approve", via="cli", reason="benchmark",
+        totp=tenant.totp.now(), settings=spine.settings,
     )  # fmt: skip
     assert outcome.counted, outcome.message
     from prefect.settings import PREFECT_API_URL
 
-    with temporary_settings({PREFECT_API_URL: f"{stack.state['prefect_url']}/api"}):
+    with temporary_settings({PREFECT_API_URL: f"{spine.state['prefect_url']}/api"}):
         asyncio.run(wake(question.id))
     while not tenant.throttled():
         time.sleep(0.02)
@@ -113,7 +101,7 @@ def _timed(call: Any) -> float:
     return time.monotonic() - began
 
 
-def _tree(stack: Any) -> list[int]:
+def _tree(spine: Any) -> list[int]:
     """The supervisor, everything below it, and its PostgreSQL."""
     parents = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
@@ -122,17 +110,17 @@ def _tree(stack: Any) -> list[int]:
         except OSError:
             continue
         parents[int(entry.parent.name)] = int(words[1])
-    roots = {stack.process.pid, int((stack.folder / "postgres/data/postmaster.pid").read_text().split()[0])}
+    roots = {spine.process.pid, int((spine.folder / "postgres/data/postmaster.pid").read_text().split()[0])}
     found = set(roots)
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
     return sorted(found)
 
 
-def _cpu(stack: Any) -> float:
+def _cpu(spine: Any) -> float:
     """CPU seconds of the tree so far, of ended children too."""
     total = 0
-    for pid in _tree(stack):
+    for pid in _tree(spine):
         try:
             words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
@@ -141,10 +129,10 @@ def _cpu(stack: Any) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def _memory(stack: Any) -> float:
+def _memory(spine: Any) -> float:
     """Proportional set size of the tree (MB)."""
     total = 0
-    for pid in _tree(stack):
+    for pid in _tree(spine):
         try:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
@@ -153,10 +141,10 @@ def _memory(stack: Any) -> float:
     return total / 1024
 
 
-def _runs(stack: Any) -> int:
+def _runs(spine: Any) -> int:
     """Processes of runs: those that wait, and whatever schedule has its turn just now."""
     time.sleep(0.2)
-    return sum("prefect.engine" in _command(pid) for pid in _tree(stack))
+    return sum("prefect.engine" in _command(pid) for pid in _tree(spine))
 
 
 def _command(pid: int) -> str:
@@ -164,22 +152,6 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
-
-
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="opsspine-bench-"))
-    folder.chmod(0o755)
-    return folder
-
-
-def _of_tests(name: str) -> Any:
-    """A module of the tests: their handle on a whole spine, or on one of its tenants."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tests" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def main() -> int:
         path=args.data / "sshd_auth.log", format="sshd", now=datetime.now(UTC), tenant=TenantId("host"), year=YEAR,
         limits=EventLimits(max_age=timedelta(days=20 * 365)),
     )  # fmt: skip
-    events, refused = load(source)
+    table, refused = load(source)
+    events = table.to_pandas()
     until = events["occurred_at"].min() + timedelta(days=args.days)
     report = backtest(events[events["occurred_at"] < until], Settings())
     named = {address for line in report.lines for address in line["evidence"]["addresses"]}

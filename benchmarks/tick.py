@@ -1,121 +1,167 @@
-"""The tick: fold, and all window frames of all tenants, at growing numbers of stored events.
+"""The tick at growing numbers of stored events, beside other engines on the same question in the same run.
 
-    python benchmarks/tick.py [--events 1000000 10000000] [--ticks 60]
+python -m benchmarks.tick [--events 1000000 10000000 50000000] [--tenants 200] [--ticks 60] [--no-peers]
+                          [--under-ingest]
 
-Events of 28 days and 200 tenants are made inside PostgreSQL and rolled up as the fold would have. Then ticks
-run at the end of that time, 200 fresh events before each: `series` is the one grouped query with the baselines
-joined, `frames` all five frames as pandas, `fold` what the fresh events cost.
+Events of 28 days are made (benchmarks/history.py). Then ticks run at the end of that time, 200 fresh events before
+each: `fold` is what the fresh events cost, `frames` all window frames as pandas, `tick` both, `series` the one grouped
+query with the baselines joined. The peers (benchmarks/peer.py) are asked what `series` answers, of raw events; their
+answers must be the same.
 """
 
 import argparse
+import os
 import statistics
-import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count as numbers
+from multiprocessing import get_context
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.history import export, fill
+from benchmarks.peer import Peer, Question, Row, found
 from benchmarks.server import database
 from benchmarks.traffic import traffic
 from store.bulk import ingest_frame
 from store.engine import Database
 from store.fold import fold
 from store.frames import read_frames, read_series
-from store.partition import ensure_days
-from store.profile import hour_of, refresh_profile
+from store.profile import hour_of
 
-DAYS = 28
-MAKE = """
-insert into auth_ops_logs(id, type, occurred_at, tenant_id, user_id, ip, user_agent)
-select 'm' || i, (array['login_succeeded','login_succeeded','login_succeeded','session_created','session_created',
-    'oauth_callback_ok','login_failed','password_reset_requested'])[1 + (hashint8(i) & 7)],
-  cast(:start as timestamptz) + i * cast(:step as interval), 't' || lpad((h % 200)::text, 4, '0'), 'u' || (h % 4001),
-  ('10.' || h % 200 || '.' || (h % 4001) / 256 || '.' || h % 4001 % 256)::inet, 'ua-' || h % 400
-from generate_series(cast(:first as bigint), cast(:last as bigint)) i,
-  lateral (select (power(abs(hashint8(i * 7)) / 2147483648.0, 3) * 200)::bigint
-    + 200 * (abs(hashint8(i)) % 40009) as h) x"""
-ROLL_UP = """
-insert into auth_metric_minutes select date_trunc('minute', occurred_at), tenant_id, type, count(*) from auth_ops_logs
-  where occurred_at > (select max(occurred_at) - interval '48 hours' from auth_ops_logs)
-  group by 1, 2, 3 order by 1, 2, 3;
-insert into auth_metric_hours select date_trunc('hour', occurred_at), tenant_id, type, count(*)
-  from auth_ops_logs group by 1, 2, 3 order by 1, 2, 3;
-insert into auth_tenant select tenant_id, min(occurred_at), max(occurred_at) from auth_ops_logs group by 1;
-insert into auth_address(tenant_id, ip, first_seen, first_ok, failures, successes, users_tried, users_entered,
-    maps_since)
-  select tenant_id, ip, min(occurred_at), min(occurred_at) filter (where type = 'login_succeeded'),
-    count(*) filter (where type = 'login_failed'), count(*) filter (where type = 'login_succeeded'),
-    bit_or(user_bit(user_id, seed)),
-    coalesce(bit_or(user_bit(user_id, seed)) filter (where type = 'login_succeeded'), 0), min(occurred_at)
-  from auth_ops_logs cross join auth_user_bits where type in ('login_failed', 'login_succeeded') group by 1, 2;
-insert into auth_stale select distinct 'hour', date_trunc('hour', occurred_at) from auth_ops_logs"""
+Times = dict[str, list[float]]
+_BATCH = 20_000
+T = TypeVar("T")
 
 
 def main() -> None:
-    """Make the events, tick, print."""
-    parser = argparse.ArgumentParser()
+    """Make the events, tick, ask the peers, print; the growth at the end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--tenants", type=int, default=200)
     parser.add_argument("--ticks", type=int, default=60)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--under-ingest", action="store_true")
     options = parser.parse_args()
+    peers = {} if options.no_peers else found()
+    medians = {}
     for events in options.events:
         now = hour_of(datetime.now(UTC)) + timedelta(minutes=40)
-        with database() as db:
-            fill(db, events, now)
-            report(events, db, now, options.ticks)
+        with database() as db, tempfile.TemporaryDirectory(prefix="opsspine-bench-") as folder:
+            began = time.perf_counter()
+            fill(db, events, options.tenants, now)
+            print(f"{events:,} events of {options.tenants:,} tenants, filled in {time.perf_counter() - began:.0f} s")
+            files = export(db, Path(folder), now) if peers else []
+            ours = read(db, partial(read_series, now=now))
+            times = ticks(db, now, options.ticks)
+            told: Times = {}
+            for name, (version, kind) in peers.items():
+                told |= asked(f"{name} {version}", kind(), Path(folder), files, now, options.ticks, ours)
+            if options.under_ingest:
+                told |= under_ingest(db, now + timedelta(seconds=options.ticks), options.ticks)
+        medians[events] = report(times, told)
+    if len(medians) > 1:
+        least, most = min(medians), max(medians)
+        for name in medians[most]:
+            print(f"growth of {name} from {least:,} to {most:,}: {medians[most][name] / medians[least][name]:.2f}x")
 
 
-def fill(db: Database, events: int, now: datetime) -> None:
-    """`events` events up to `now`, rolled up."""
-    start = now - timedelta(days=DAYS)
-    step = timedelta(days=DAYS) / events
-    with db.owner() as connection:
-        ensure_days(connection, ((start + timedelta(days=d)).date() for d in range(DAYS + 1)))
-        connection.execute(text("alter table auth_ops_logs disable trigger count_events"))
-    for first in range(1, events + 1, 500_000):
-        with db.owner() as connection:
-            last = min(first + 499_999, events)
-            connection.execute(text(MAKE), {"start": start, "step": step, "first": first, "last": last})
-    with db.owner() as connection:
-        connection.execute(text("alter table auth_ops_logs enable trigger count_events"))
-        connection.execute(text(ROLL_UP))
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("vacuum analyze"))
-    with db.system() as connection:
-        refresh_profile(connection, now)
-
-
-def report(events: int, db: Database, now: datetime, ticks: int) -> None:
-    """Time the parts of `ticks` ticks."""
-    times: dict[str, list[float]] = {"series": [], "frames": [], "fold": []}
-    for number in range(ticks):
+def ticks(db: Database, now: datetime, count: int) -> Times:
+    """Seconds of the parts of `count` ticks, one a second."""
+    times: Times = {"tick": [], "fold": [], "frames": [], "series": []}
+    for number in range(count):
         moment = now + timedelta(seconds=number)
-        fresh = traffic(200, moment, timedelta(seconds=1), seed=number)
+        fresh = traffic(200, moment, timedelta(seconds=1), seed=round(moment.timestamp()))
         ingest_frame(db, fresh, tenant_id=None, now=moment)
         for name, act in (
             ("fold", fold),
-            ("series", lambda c, at=moment: read_series(c, at)),
-            ("frames", lambda c, at=moment: read_frames(c, at)),
+            ("frames", partial(read_frames, now=moment)),
+            ("series", partial(read_series, now=moment)),
         ):
-            times[name].append(timed(db, act))
-    with db.system() as connection:
-        seen = read_frames(connection, now)
-    sizes = ", ".join(f"{len(getattr(seen, name)):,} {name}" for name in ("series", "logins", "addresses", "unknown"))
-    print(f"{events:,} events: {sizes}")
-    for name, found in times.items():
-        found.sort()
-        p95 = found[int(len(found) * 0.95)]
-        print(f"  {name:7s} p50 {statistics.median(found) * 1000:6.1f} ms   p95 {p95 * 1000:6.1f} ms")
+            times[name].append(_timed(partial(read, db, act)))
+        times["tick"].append(times["fold"][-1] + times["frames"][-1])
+    seen = read(db, partial(read_frames, now=now))
+    print("  " + ", ".join(f"{len(getattr(seen, n)):,} {n}" for n in ("series", "logins", "addresses", "unknown")))
+    return times
 
 
-def timed(db: Database, act: Callable[[Connection], object]) -> float:
-    """Seconds of one act in a transaction of its own."""
+def under_ingest(db: Database, now: datetime, count: int) -> Times:
+    """Seconds of the parts of `count` ticks while another process ingests; prints how much it did."""
+    spawn = get_context("spawn")
+    stop, rows = spawn.Event(), spawn.Value("q", 0)
+    feeder = spawn.Process(target=_feed, args=(db.url, now, stop, rows))
+    feeder.start()
+    try:
+        while not rows.value:
+            time.sleep(0.1)
+        before, began = rows.value, time.perf_counter()
+        times = ticks(db, now, count)
+        print(f"  {(rows.value - before) / (time.perf_counter() - began):,.0f} rows a second were ingested meanwhile")
+    finally:
+        stop.set()
+        feeder.join()
+    return {f"{name}, under ingest": seconds for name, seconds in times.items()}
+
+
+def _feed(url: str, now: datetime, stop: Event, rows: "Synchronized[int]") -> None:
+    """Ingest until `stop`: batches of the last day's events."""
+    db = Database(url)
+    for seed in numbers(1_000):
+        if stop.is_set():
+            break
+        ingest_frame(db, traffic(_BATCH, now, timedelta(days=1), seed=seed), tenant_id=None, now=now)
+        rows.value += _BATCH
+    db.close()
+
+
+def asked(name: str, peer: Peer, folder: Path, files: list[Path], now: datetime, count: int, ours: list[Row]) -> Times:
+    """Seconds of `count` answers of a peer, once it has the events and has answered as we do; of its counts too."""
+    peer.fill(files, folder)
+    _same(ours, peer.ask(Question(now)))
+    questions = [Question(now + timedelta(seconds=number)) for number in range(count)]
+    return {
+        name: [_timed(partial(peer.ask, question)) for question in questions],
+        f"{name}, counts alone": [_timed(partial(peer.count, question)) for question in questions],
+    }
+
+
+def report(times: Times, told: Times) -> dict[str, float]:
+    """Print medians, 95 of 100 and ratios; returns the medians (s)."""
+    print(f"  load of the machine afterwards: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    middle = {name: statistics.median(seconds) for name, seconds in (times | told).items()}
+    for name, seconds in (times | told).items():
+        high = sorted(seconds)[int(len(seconds) * 0.95)]
+        line = f"  {name:28s} p50 {middle[name] * 1000:7.1f} ms   p95 {high * 1000:7.1f} ms"
+        print(line + (f"   {middle[name] / middle['series']:6.1f} x series" if name in told else ""), flush=True)
+    return middle
+
+
+def read(db: Database, act: Callable[[Connection], T]) -> T:
+    """What one act in a transaction of its own gives."""
     with db.system() as connection:
-        started = time.perf_counter()
-        act(connection)
-        return time.perf_counter() - started
+        return act(connection)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def _same(ours: list[Row], theirs: list[Row]) -> None:
+    """Raises when a peer counted otherwise: then it was asked something else."""
+    assert len(ours) == len(theirs), f"{len(ours)} series here, {len(theirs)} there"
+    for one, other in zip(sorted(ours), sorted(theirs), strict=True):
+        near = all(abs(a - b) < 1e-6 for a, b in zip(one[2:], other[2:], strict=True))
+        assert near, f"{one} here, {other} there"
+        assert one[:2] == other[:2], f"{one} here, {other} there"
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 """The orchestrator's API as the spine uses it: start a run, wake a run, ask how a run stands."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Cancelling
 
+from blocks import replica
+from spine import trace
 from spine.errors import Transient
 
+TRACE_LABEL = "__OTEL_TRACEPARENT"
+"""The label of a flow run under which Prefect looks for the trace to go on with."""
 _WAKE_TRIES = 8
 _WAKE_PAUSE_SECONDS = 0.25
 
@@ -45,12 +51,12 @@ async def start_run(
         Transient: the orchestrator could not be reached, or does not know the deployment yet.
     """
     try:
-        async with get_client() as client:
+        async with replica.client() as client:
             found = await client.read_deployment_by_name(deployment)
             key = idempotency_key
             while True:
                 run = await client.create_flow_run_from_deployment(
-                    found.id, parameters=dict(parameters), idempotency_key=key, tags=tags
+                    found.id, parameters=dict(parameters), idempotency_key=key, tags=tags, labels=_labels()
                 )
                 if run.state is None or not run.state.is_final():
                     return run.id
@@ -65,27 +71,42 @@ async def wake(run_id: UUID) -> bool:
     A run that is just about to suspend is asked again for two seconds, so that a decision that arrives before
     the wait is committed is not lost; whatever is missed even so, reconcile wakes.
     """
-    async with get_client() as client:
-        for _ in range(_WAKE_TRIES):
-            status = await _resume(client, run_id)
-            if status is SetStateStatus.ACCEPT:
-                return True
-            state = await _state(client, run_id)
-            if state is None or state.ended:
-                return False
-            await asyncio.sleep(_WAKE_PAUSE_SECONDS)
+    with trace.span("wake run", "producer", run=str(run_id)):
+        async with replica.client() as client:
+            await _follow(client, run_id)
+            for _ in range(_WAKE_TRIES):
+                status = await _resume(client, run_id)
+                if status is SetStateStatus.ACCEPT:
+                    return True
+                state = await _state(client, run_id)
+                if state is None or state.ended:
+                    return False
+                await asyncio.sleep(_WAKE_PAUSE_SECONDS)
     return False
+
+
+def _labels() -> dict[str, bool | int | float | str] | None:
+    """What makes a run a part of the trace it is started in."""
+    parent = trace.traceparent()
+    return {TRACE_LABEL: parent} if parent else None
+
+
+async def _follow(client: PrefectClient, run_id: UUID) -> None:
+    """What the run does from here on belongs to the trace of whoever wakes it."""
+    if labels := _labels():
+        with contextlib.suppress(httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound):
+            await client.update_flow_run_labels(run_id, dict(labels))
 
 
 async def run_state(run_id: UUID) -> RunState | None:
     """How the run stands; None: the orchestrator does not know it."""
-    async with get_client() as client:
+    async with replica.client() as client:
         return await _state(client, run_id)
 
 
 async def forget_input(run_id: UUID, key: str) -> None:
     """Delete what a person typed into a run's form: it may bear a one-time code."""
-    async with get_client() as client:
+    async with replica.client() as client:
         try:
             await client.delete_flow_run_input(run_id, key)
         except (ObjectNotFound, PrefectHTTPStatusError):
@@ -113,3 +134,16 @@ async def _state(client: PrefectClient, run_id: UUID) -> RunState | None:
     if run.state is None:
         return None
     return RunState(run.state.type.value, run.state.timestamp)
+
+
+async def cancel(run_id: UUID) -> None:
+    """Cancel a run, as a person would in Prefect UI.
+
+    Raises:
+        Transient: the orchestrator does not answer, or does not know the run.
+    """
+    try:
+        async with replica.client() as client:
+            await client.set_flow_run_state(run_id, Cancelling())
+    except (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound) as error:
+        raise Transient(f"could not cancel run {run_id}: {error}. Nothing was changed; try again") from error

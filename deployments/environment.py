@@ -18,7 +18,11 @@ _QUICK = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
-
+_PATIENT = {
+    # By default a busy PostgreSQL that takes five seconds to accept a connection makes the server answer 500.
+    "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "30",
+}
 _KEPT = {
     # Finished runs are forgotten after two weeks; our own records are in the ledger and the audit trail.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -37,6 +41,7 @@ def child_environment(settings: Settings, database_url: str, prefect_database_ur
         **os.environ,
         **_NO_TELEMETRY,
         **_QUICK,
+        **_PATIENT,
         **_KEPT,
         "PYTHONUNBUFFERED": "1",
         **_ONE_THREAD,

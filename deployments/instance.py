@@ -18,14 +18,14 @@ def instance(current: Settings) -> dict[str, Any] | None:
     return dict(json.loads(file.read_text())) if file.exists() else None
 
 
-def database(current: Settings) -> Database:
-    """The database of `DATABASE_URL`, else of the running instance.
+def database(current: Settings, *, pool_size: int = 5, overflow: int = 10) -> Database:
+    """The database of `DATABASE_URL`, else of the running instance; of its connections see `Database`.
 
     Raises:
         Refused: there is neither.
     """
     if current.database_url:
-        return Database(current.database_url)
+        return Database(current.database_url, pool_size=pool_size, overflow=overflow)
     running = instance(current)
     if running is None:
         raise Refused(
@@ -33,4 +33,4 @@ def database(current: Settings) -> Database:
             f"No spine is running in {current.data_dir}, and DATABASE_URL is not set. "
             "Start one with `opsspine up`, or say where the database is.",
         )
-    return Database(running["database_url"])
+    return Database(running["database_url"], pool_size=pool_size, overflow=overflow)

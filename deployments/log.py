@@ -2,12 +2,23 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict
 
+from spine import trace
 from spine.redact import redact
+
+Reporter = Callable[[dict[str, Any], BaseException | None], None]
+"""Takes a line of an error, and what was raised, if anything was."""
+_reporters: list[Reporter] = []
+
+
+def on_error(reporter: Reporter) -> None:
+    """From now on every line of an error goes to `reporter`, too."""
+    _reporters.append(reporter)
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
@@ -16,10 +27,12 @@ def configure(process: str, level: int = logging.INFO) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _reported,
         structlog.processors.format_exc_info,
-        lambda _logger, _name, event: {"process": process, **event},
+        _traced,
         _redacted,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),  # ours, as the next: nothing to hide in them
+        lambda _logger, _name, event: {"process": process, **event},
     ]
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
@@ -40,6 +53,25 @@ def configure(process: str, level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _reported(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """Errors go elsewhere as well, where that is set; with what was raised, before it becomes text."""
+    ours = event.get("_from_structlog", True)  # of libraries the reporter hears by itself
+    if _reporters and ours and event.get("level") in ("error", "critical"):
+        raised = event.get("exc_info")
+        if raised is True or isinstance(raised, tuple):
+            raised = sys.exc_info()[1] if raised is True else raised[1]
+        for reporter in _reporters:
+            reporter(dict(event), raised if isinstance(raised, BaseException) else None)
+    return event
+
+
+def _traced(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """The trace a line belongs to, where traces are recorded."""
+    if found := trace.trace_id():
+        event.setdefault("trace_id", found)
+    return event
 
 
 def _redacted(_logger: Any, _name: str, event: EventDict) -> EventDict:

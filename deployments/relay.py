@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from deployments.instance import database as open_database
 from deployments.log import configure
+from deployments.observing import observe
+from deployments.watchdog import Watchdog
 from spine.clock import Clock, SystemClock
 from spine.ids import mint
 from spine.settings import Settings
@@ -25,12 +27,14 @@ from store.heartbeats import beat
 from store.listen import notices
 from tasks.notifiers import checked, notifiers
 from tasks.relay import drain_channel
+from tasks.slack import home
 
 _log = structlog.get_logger(__name__)
 _BEAT_SECONDS = 5.0
 _SWEEP_SECONDS = 5.0
 """The longest pause between looks: a missed notice costs no more than this."""
 _SHORTEST_SECONDS = 0.05
+_HOMES_SECONDS = 1.0
 _AFTER_ERROR_SECONDS = 0.5
 
 
@@ -42,6 +46,8 @@ class Relay:
         self._holder = mint()
         self._wakes = {channel: asyncio.Event() for channel in notifiers()}
         self._sent = dict.fromkeys(self._wakes, 0)
+        self._news = asyncio.Event()
+        self._watchdog = Watchdog(database, settings, clock)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -49,6 +55,10 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
             group.create_task(self._for_ever(self._beat))
+            group.create_task(self._for_ever(self._watch))
+            group.create_task(self._for_ever(self._show_homes))
+            if self._settings.prefect.work_pool is not None:
+                group.create_task(self._keep_clear())
             for channel in self._wakes:
                 group.create_task(self._for_ever(lambda channel=channel: self._turn(channel)))  # type: ignore[misc]
 
@@ -57,7 +67,7 @@ class Relay:
             self._wake_all()
 
     def _wake_all(self) -> None:
-        for wake in self._wakes.values():
+        for wake in (*self._wakes.values(), self._news):
             wake.set()
 
     async def _turn(self, channel: str) -> None:
@@ -72,9 +82,29 @@ class Relay:
             async with asyncio.timeout(min(max(wait, _SHORTEST_SECONDS), _SWEEP_SECONDS)):
                 await self._wakes[channel].wait()
 
+    async def _keep_clear(self) -> None:
+        """End runs whose worker died: our runner does it, but where workers run them there is none."""
+        from tasks.stranded import keep_clear  # Prefect: half a relay's memory, and only this needs it
+
+        await keep_clear(self._database)
+
     async def _beat(self) -> None:
         await asyncio.to_thread(self._write_beat)
         await asyncio.sleep(_BEAT_SECONDS)
+
+    async def _show_homes(self) -> None:
+        """Bring Slack's App Homes up to date, soon after something has changed and at most once a second."""
+        self._news.clear()
+        await asyncio.to_thread(home.refresh, self._database, self._settings, self._clock)
+        await asyncio.sleep(_HOMES_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SWEEP_SECONDS):
+                await self._news.wait()
+
+    async def _watch(self) -> None:
+        """See to it that somebody looks at the parts of the spine."""
+        await asyncio.sleep(self._watchdog.pause.total_seconds())
+        await asyncio.to_thread(self._watchdog.look)
 
     def _next_due(self, channel: str) -> datetime | None:
         with self._database.system() as connection:
@@ -112,6 +142,7 @@ def main() -> None:
     """Relay until ended."""
     configure("relay")
     settings = checked(Settings())
+    observe("relay", settings)
     if settings.prefect.blocks:
         from blocks.overlay import settings_from_blocks  # Prefect costs memory the relay needs for nothing else
 

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
+from deployments.database_watch import DatabaseWatch
 from deployments.environment import child_environment, log_folder, sibling_database
 from deployments.instance import READY_FILE, STATE_FILE
 from deployments.port import require_free
@@ -31,8 +32,9 @@ from store.migrate import migrate
 from store.secrets import Vault, first_key
 from tasks.notifiers import checked
 
-_READY_SECONDS = 120
 _POLL_SECONDS = 0.1
+_READY_SECONDS = 240
+"""How long each part may take to answer at the start, on a machine that is busy with other things, too."""
 
 
 class Supervisor:
@@ -44,6 +46,7 @@ class Supervisor:
         self.postgres: EmbeddedPostgres | None = None
         self._stop = threading.Event()
         self._lock: IO[str] | None = None
+        self._database: DatabaseWatch | None = None
 
     def run(self) -> None:
         """Everything, until SIGTERM or SIGINT."""
@@ -52,7 +55,9 @@ class Supervisor:
         self._claim_folder()
         with self._postgres() as (ours, prefects):
             try:
-                self._start(ours, prefects)
+                self.start_parts(ours, prefects)
+                self._write_state(ours)
+                self._database = DatabaseWatch(ours)
                 while not self._stop.wait(0.5):
                     self._watch()
             finally:  # while their database still answers
@@ -72,6 +77,10 @@ class Supervisor:
             ) from error
         for left in (STATE_FILE, READY_FILE):
             (folder / left).unlink(missing_ok=True)
+        self.require_ports()
+
+    def require_ports(self) -> None:
+        """Raises Refused when somebody listens where a part of ours should."""
         gateway, prefect = self.settings.gateway, self.settings.prefect
         require_free(gateway.host, gateway.port, "gateway", "OPSSPINE_GATEWAY__PORT")
         if prefect.api_url is None:
@@ -86,7 +95,8 @@ class Supervisor:
         with EmbeddedPostgres(self.settings.data_dir / "postgres") as self.postgres:
             yield self.postgres.create_database("opsspine"), self.postgres.create_database("prefect")
 
-    def _start(self, ours: str, prefects: str) -> None:
+    def start_parts(self, ours: str, prefects: str) -> None:
+        """Start every process over our database and Prefect's; return once all of it works."""
         environment = child_environment(self.settings, ours, prefects)
         logs = log_folder(self.settings)
 
@@ -102,20 +112,20 @@ class Supervisor:
             child("prefect", "prefect", "server", "start")
         database = Database(ours)
         migrate(database)
-        self._key(database)
+        self.make_key(database)
         database.close()
         # On SIGTERM the runner cancels its runs, and a cancelled run means that a person said stop. The ledger
         # needs no goodbye: what was under way goes on at the next start.
         child("runner", "deployments.serve", stop_signal=signal.SIGKILL)
-        child("gateway", "deployments.gateway")
-        child("relay", "deployments.relay")
+        for name, module in residents(self.settings).items():
+            child(name, module)
         with httpx.Client(timeout=2, trust_env=False) as client:
-            self._await(client, f"{self.settings.prefect.url}/health")
-            self._await(client, f"{self.settings.gateway.url}/readyz")
-        self._await_file(self.settings.data_dir / READY_FILE)
-        self._write_state(ours)
+            self.await_answer(client, f"{self.settings.prefect.url}/health")
+            self.await_answer(client, f"{self.settings.gateway.url}/readyz")
+        self.await_file(self.settings.data_dir / READY_FILE)
 
-    def _key(self, database: Database) -> None:
+    def make_key(self, database: Database) -> None:
+        """See to it that there is a key to seal second factors with."""
         with database.system() as connection:
             first_key(connection, self.settings)
         try:
@@ -123,10 +133,12 @@ class Supervisor:
         except Broken as error:  # it detects and tells all the same; only nobody can decide by a second factor
             print(f"warning: {error}", file=sys.stderr, flush=True)
 
-    def _await(self, client: httpx.Client, url: str) -> None:
+    def await_answer(self, client: httpx.Client, url: str) -> None:
+        """Return once `url` answers 200; what dies meanwhile is started again."""
         self._until(lambda: _answers(client, url), f"{url} did not answer")
 
-    def _await_file(self, file: Path) -> None:
+    def await_file(self, file: Path) -> None:
+        """Return once a runner has written `file`."""
         self._until(file.exists, "the runner did not register its deployments")
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
@@ -139,8 +151,9 @@ class Supervisor:
                 raise Broken(f"{what} within {_READY_SECONDS} s. The logs are in {log_folder(self.settings)}.")
             time.sleep(_POLL_SECONDS)
 
-    def _write_state(self, ours: str) -> None:
-        state = {
+    def state(self, ours: str) -> dict[str, Any]:
+        """What other processes of this machine need to know of this instance."""
+        return {
             "pid": os.getpid(),
             "database_url": ours,
             "gateway_url": self.settings.gateway.url,
@@ -148,19 +161,23 @@ class Supervisor:
             "started_at": datetime.now(UTC).isoformat(),
             "pids": {c.name: c.process.pid for c in self.children if c.process},
         }
+
+    def _write_state(self, ours: str) -> None:
         file = self.settings.data_dir / STATE_FILE
         fresh = file.with_suffix(".new")
         descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)  # it bears the password
         with os.fdopen(descriptor, "w") as opened:
-            json.dump(state, opened, indent=2)
+            json.dump(self.state(ours), opened, indent=2)
         fresh.replace(file)
 
     def _watch(self) -> None:
         self._watch_postgres()
+        if self._database is not None and (news := self._database.look()):
+            _say(news)
         changed = False
         for child in self.children:
             if news := child.watch():
-                print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {news}", flush=True)
+                _say(news)
                 changed = True
         file = self.settings.data_dir / STATE_FILE
         if changed and file.exists():
@@ -181,6 +198,16 @@ class Supervisor:
         for child in reversed(self.children):
             child.stop()
         (self.settings.data_dir / READY_FILE).unlink(missing_ok=True)
+
+
+def _say(news: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {news}", flush=True)
+
+
+def residents(settings: Settings) -> dict[str, str]:
+    """Our own processes beside the runner, each with its module; Socket Mode only where it is set up."""
+    always = {"gateway": "deployments.gateway", "relay": "deployments.relay"}
+    return {**always, "slack": "deployments.slack_socket"} if settings.slack.app_token else always
 
 
 def _answers(client: httpx.Client, url: str) -> bool:

@@ -6,15 +6,18 @@ from contextlib import contextmanager
 from functools import cache
 from uuid import UUID
 
+import structlog
 from prefect.runtime import flow_run
 
 from spine.errors import Refused
+from spine.log import plain
 from spine.settings import Settings
 from store.engine import Database
 from store.liveness import alive
 
 # Prefect keeps the logs of this logger with its run (PREFECT_LOGGING_EXTRA_LOGGERS), but sets no level.
 logging.getLogger("opsspine").setLevel(logging.INFO)
+plain()
 
 
 @cache
@@ -48,6 +51,11 @@ def run_id() -> UUID:
 
 @contextmanager
 def living() -> Iterator[None]:
-    """While this block runs, everybody can see that the run's process is alive (store/liveness.py)."""
-    with alive(database_url(), run_id()):
+    """While this block runs, everybody can see that the run's process is alive (store/liveness.py).
+
+    Lines of the log bear the run, and the incident it answers.
+    """
+    incident = flow_run.parameters.get("incident_id")
+    about = {"run_id": str(run_id())} | ({"incident_id": str(incident)} if incident else {})
+    with alive(database_url(), run_id()), structlog.contextvars.bound_contextvars(**about):
         yield

@@ -41,8 +41,8 @@ def _build(kind: IncidentKind) -> Flow[..., Coroutine[Any, Any, State[None]]]:
         play = _play(kind, drill_named(kind, name), seed=seed, tenant=tenant, unattended=unattended, who=who)
         with living():
             done = await rehearse(play)
-        title = f"{kind.value.lower()} {play.drill.name}: {done.score:.0%}"
-        await acreate_markdown_artifact(report(play, done), key=f"drill-{play.run.id[:8]}", description=title)
+            title = f"{kind.value.lower()} {play.drill.name}: {done.score:.0%}"
+            await acreate_markdown_artifact(report(play, done), key=f"drill-{play.run.id[:8]}", description=title)
         state = Completed if done.passed else Failed
         return state(message=f"{'passed' if done.passed else 'failed'}, score {done.score:.0%}")
 

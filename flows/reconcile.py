@@ -8,14 +8,18 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from blocks.orchestrator import start_run
 from flows.context import database, living, settings
 from flows.detect import stale
 from runbooks import catalogue
 from runbooks.engine.name import deployment_of
+from spine.deployment import REPORT
+from spine.errors import Transient
 from spine.incident import Incident
 from store.heartbeats import beat
 from tasks.planning import rehearsal_of
 from tasks.reconciling import reconcile_once
+from tasks.reporting.ended import due
 
 
 def _name() -> str:
@@ -37,6 +41,18 @@ def _note_overdue(now: datetime) -> None:
         beat(connection, "drills", now=now, detail={"overdue": overdue})
 
 
+async def _report_ended(now: datetime) -> None:
+    """Start the report of every incident that ended; asked for again until the trail tells of it."""
+    with database().system() as connection:
+        ended = due(connection, settings(), now)
+    for incident in ended:
+        try:
+            await start_run(REPORT, {"incident_id": str(incident)}, idempotency_key=f"report:{incident}")
+        except Transient as error:
+            get_run_logger().warning("%s", error)
+            return
+
+
 @flow(name="reconcile", flow_run_name=_name)
 async def reconcile() -> State[None]:
     """One round; a late scheduled run does nothing, for a newer one covers it."""
@@ -46,6 +62,7 @@ async def reconcile() -> State[None]:
     with living():
         done = await reconcile_once(database(), settings(), _deployment, now)
         _note_overdue(now)
+        await _report_ended(now)
     for problem in done.problems:
         get_run_logger().warning("%s", problem)
     return Completed(message=done.sentence)

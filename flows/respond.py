@@ -16,8 +16,11 @@ from runbooks.drills import drill_named
 from runbooks.engine.context import RunContext
 from runbooks.engine.name import DEPLOYMENT, flow_name
 from runbooks.engine.response import respond
+from spine.correlation import caused_by
 from spine.drill import drill_settings
+from spine.errors import Fenced, Refused
 from spine.ids import IncidentId
+from spine.incident import IncidentStatus
 from spine.runbook import Runbook
 from spine.settings import Settings
 from store import drills, incidents
@@ -28,11 +31,11 @@ def _run_name() -> str:
     return f"{flow_run.flow_name} {incident[:8]}"
 
 
-def _build(runbook: Runbook) -> Flow[[str], Coroutine[Any, Any, State[None]]]:
+def _build(runbook: Runbook) -> Flow[..., Coroutine[Any, Any, State[None]]]:
     """The flow that responds to one kind of incident."""
 
-    async def body(incident_id: str) -> State[None]:
-        with living():
+    async def body(incident_id: str, request_id: str | None = None) -> State[None]:
+        with living(), caused_by(request_id):
             incident = IncidentId(UUID(incident_id))
             with database().system() as connection:
                 fence = incidents.take(connection, incident, run_id())
@@ -40,7 +43,12 @@ def _build(runbook: Runbook) -> Flow[[str], Coroutine[Any, Any, State[None]]]:
             context = RunContext(
                 database=database(), settings=rules, runbook=runbook, incident_id=incident, fence=fence
             )
-            return Completed(message=await respond(context))
+            try:
+                return Completed(message=await respond(context))
+            except Refused as refusal:
+                if not isinstance(refusal, Fenced) and context.incident().status is not IncidentStatus.RESOLVED:
+                    raise
+                return Completed(message=str(refusal))  # nothing has failed: there is nothing left for it to answer
 
     name = flow_name(runbook.kind)
     body.__name__ = body.__qualname__ = name
@@ -56,7 +64,8 @@ def _settings(connection: Connection, incident: IncidentId) -> Settings:
 
 def _documented(body: Callable[..., Any], runbook: Runbook) -> Callable[..., Any]:
     body.__doc__ = (
-        f"Respond to an incident of kind {runbook.kind.value}.\n\nArgs:\n    incident_id: UUID of the incident."
+        f"Respond to an incident of kind {runbook.kind.value}.\n\nArgs:\n    incident_id: UUID of the incident.\n"
+        "    request_id: of the request that led to it, for whoever follows it through."
     )
     body.__module__ = __name__
     return body

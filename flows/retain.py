@@ -9,6 +9,7 @@ from flows.context import database, living, settings
 from store.forget import forget
 from store.partition import drop_expired, ensure_partitions
 from store.profile import refresh_profile
+from store.retention import sweep
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -34,6 +35,12 @@ def messages() -> None:
         forget(connection, datetime.now(UTC) - timedelta(days=settings().retention.message_days))
 
 
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def rest() -> None:
+    """Whatever else is over its time is gone, a few rows at a time (store/retention.py)."""
+    sweep(database(), datetime.now(UTC), settings().retention)
+
+
 @flow(name="retain")
 async def retain() -> None:
     """Housekeeping of the event store. Safe to run at any time and any number of times."""
@@ -41,3 +48,4 @@ async def retain() -> None:
         partitions()
         profile()
         messages()
+        rest()

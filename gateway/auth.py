@@ -1,6 +1,6 @@
 """Who calls: opaque API keys. The tenant comes from the key and from nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
@@ -9,17 +9,54 @@ from fastapi import Depends, Request
 
 from gateway.context import Context, context_of
 from gateway.problem import Problem
+from spine.ids import TenantId
 from store.keys import ApiKey, find_key
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """What a caller may do."""
 
     EVENTS_WRITE = "events:write"
     EVENTS_DRILL = "events:drill"
     """Evidence of drills that run, and nothing else. A drill makes itself such a key, and ends it."""
+    INCIDENTS_READ = "incidents:read"
+    INCIDENTS_WRITE = "incidents:write"
+    """Acknowledge, note, cancel."""
+    APPROVALS_READ = "approvals:read"
+    APPROVALS_DECIDE = "approvals:decide"
+    """Say yes or no. Of people alone: no key has it, whatever is written on it."""
+    ACTIONS_WRITE = "actions:write"
+    """Ask for mitigations by hand; policy and approvals still hold."""
     FLAGS_READ = "flags:read"
+    FLAGS_WRITE = "flags:write"
+    AUDIT_READ = "audit:read"
+    SUPPRESSIONS_READ = "suppressions:read"
+    SUPPRESSIONS_WRITE = "suppressions:write"
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    KEYS_WRITE = "keys:write"
+    ONCALL_READ = "oncall:read"
+    ONCALL_WRITE = "oncall:write"
+    ALERTS_WRITE = "alerts:write"
+    """Tell of alerts: an Alertmanager's key."""
+    METRICS_READ = "metrics:read"
+    HEALTH_READ = "health:read"
     OPS_READ = "ops:read"
+    """Every scope that reads."""
+
+
+READS = frozenset(scope for scope in Scope if scope.value.endswith(":read"))
+_BY_NAME = {scope.value: scope for scope in Scope}
+OF_ADMINS = frozenset({Scope.PEOPLE_WRITE, Scope.KEYS_WRITE})
+"""Power over who may what."""
+OF_PEOPLE = frozenset({Scope.APPROVALS_DECIDE})
+"""What no key can be given."""
+
+
+def granted(written: Iterable[str]) -> frozenset[Scope]:
+    """The scopes a key has by what is written on it; what this version does not know counts for nothing."""
+    known = {_BY_NAME[one] for one in written if one in _BY_NAME} - OF_PEOPLE
+    return frozenset(known | READS) if Scope.OPS_READ in known else frozenset(known)
 
 
 def authenticate(request: Request) -> ApiKey:
@@ -28,15 +65,15 @@ def authenticate(request: Request) -> ApiKey:
     Raises:
         Problem: 401; a wrong key is audited.
     """
-    secret = _presented(request)
+    secret = presented(request)
     if secret is None:
-        raise _unauthorized("This needs an API key: send `Authorization: Bearer <key>` or `X-API-Key: <key>`.")
+        raise unauthorized("This needs an API key: send `Authorization: Bearer <key>` or `X-API-Key: <key>`.")
     context = context_of(request)
     with context.database.system() as connection:
         key = find_key(connection, secret, now=context.clock.now())
     if key is None:
-        _refused(context, request, "key.unknown", f"key-sha256:{_fingerprint(secret)}")
-        raise _unauthorized("This API key is unknown or was revoked. Make one with `opsspine keys add`.")
+        refused(context, request, "key.unknown", f"key-sha256:{_fingerprint(secret)}")
+        raise unauthorized("This API key is unknown or was revoked. Make one with `opsspine keys add`.")
     return key
 
 
@@ -48,8 +85,8 @@ def require(*scopes: Scope) -> Callable[..., ApiKey]:
     """
 
     def caller(request: Request, key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
-        if set(scopes).isdisjoint(key.scopes):
-            _refused(context_of(request), request, "key.scope", f"key:{key.name}", key)
+        if granted(key.scopes).isdisjoint(scopes):
+            refused(context_of(request), request, "key.scope", f"key:{key.name}", key.tenant_id)
             wanted = " or ".join(repr(scope.value) for scope in scopes)
             raise Problem(403, "key.scope", f"The key {key.name!r} lacks the scope {wanted}.")
         return key
@@ -57,15 +94,17 @@ def require(*scopes: Scope) -> Callable[..., ApiKey]:
     return caller
 
 
-def _presented(request: Request) -> str | None:
+def presented(request: Request) -> str | None:
+    """The secret in the headers: a key or a bearer token; None = there is neither."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return request.headers.get("x-api-key") or None
 
 
-def _refused(context: Context, request: Request, reason: str, actor: str, key: ApiKey | None = None) -> None:
-    where = {"tenant": key.tenant_id} if key else {}
+def refused(context: Context, request: Request, reason: str, actor: str, tenant: TenantId | None = None) -> None:
+    """Put a refusal on record, in the trail of `tenant` where the caller has one."""
+    where = {"tenant": tenant} if tenant else {}
     context.refusals.record(
         reason,
         now=context.clock.now(),
@@ -81,5 +120,6 @@ def _fingerprint(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()[:12]
 
 
-def _unauthorized(detail: str) -> Problem:
+def unauthorized(detail: str) -> Problem:
+    """The answer to credentials that are missing or wrong."""
     return Problem(401, "key.missing_or_wrong", detail, headers={"WWW-Authenticate": "Bearer"})

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from gateway import ratelimit
 from gateway.auth import Scope, require
 from gateway.context import Context, context_of
 from gateway.problem import Problem
 from spine.errors import Refused, Transient
 from spine.event import Event, Reason, Rejection, parse_event
+from spine.hook import EventsTaken, Hook
 from spine.ids import derive
 from spine.mapper import Mapper, map_document
 from spine.mappers import mappers
@@ -28,6 +31,52 @@ from store.keys import ApiKey
 
 router = APIRouter()
 _LONGEST_KEY = 255
+
+
+class Rejected(BaseModel):
+    """A row that was not taken in."""
+
+    index: int = Field(description="Its place in the body, from 0.")
+    reason: str = Field(examples=["bad_time"])
+    detail: str = Field(examples=["occurred_at is no time with an offset"])
+
+
+class Odd(BaseModel):
+    """Something about rows that were taken in, worth mending where they come from."""
+
+    what: str = Field(examples=["unknown_type"])
+    name: str = Field(examples=["log_in"])
+    count: int
+
+
+class Taken(BaseModel):
+    """What became of a body's rows."""
+
+    accepted: int
+    duplicate: int = Field(description="Known already; sending events again is harmless.")
+    rejected: list[Rejected] = []
+    unusual: list[Odd] = []
+    skipped: int = Field(default=0, description="Records of a vendor's log that are not about authentication.")
+
+
+_EVENT = {
+    "id": "login-8f3a", "type": "login_failed", "occurred_at": "2026-11-23T03:04:05Z", "user_id": "u42",
+    "provider": "password", "ip": "203.0.113.9", "user_agent": "Mozilla/5.0", "attributes": {"reason": "bad_password"},
+}  # fmt: skip
+_ROW = {
+    "type": "object", "required": ["id", "type", "occurred_at"], "examples": [_EVENT],
+    "description": "One event; docs/reference/events.md has its fields.",
+    "properties": {"id": {"type": "string"}, "type": {"type": "string"}, "occurred_at": {"type": "string"}},
+}  # fmt: skip
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"oneOf": [_ROW, {"type": "array", "items": _ROW}]}, "example": [_EVENT]},
+            "application/x-ndjson": {"schema": {"type": "string"}, "example": json.dumps(_EVENT)},
+        },
+    }
+}
 
 
 @dataclass(slots=True)
@@ -43,7 +92,9 @@ class _Batch:
         self.rejected.append({"index": index, "reason": why.reason.value, "detail": why.detail})
 
 
-@router.post("/api/ops/events", status_code=202)
+@router.post(
+    "/api/ops/events", status_code=202, responses={202: {"model": Taken}}, openapi_extra=_BODY, tags=["events"]
+)
 async def post_events(
     request: Request,
     key: Annotated[ApiKey, Depends(require(Scope.EVENTS_WRITE, Scope.EVENTS_DRILL))],
@@ -65,7 +116,9 @@ def _take(
     context: Context, key: ApiKey, body: bytes, lines: bool, repeat: str | None, format: str | None
 ) -> dict[str, Any]:
     """Ingest one body. With an Idempotency-Key the same body is taken once, and answered alike ever after."""
-    now, rows = context.clock.now(), _rows(body, lines)
+    now, given = context.clock.now(), list(_rows(body, lines))
+    ratelimit.by_events(context, key.id, len(given))
+    rows: Iterable[tuple[int, Any]] = given
     if format is not None:
         rows = _mapped(rows, mappers()[format])
     if repeat is None:
@@ -101,6 +154,8 @@ def _ingest(
     batch = _sort(rows, key, now, repeat, _drills(context, key))
     located = batch.events if context.geo is None else [context.geo.event(event) for event in batch.events]
     report = ingest(context.database, key.tenant_id, located)
+    if located:
+        context.listeners.observe(Hook.ON_EVENT, EventsTaken(tenant=key.tenant_id, events=tuple(located)))
     if batch.rejected:
         reasons = Counter(row["reason"] for row in batch.rejected)
         with context.database.tenant(key.tenant_id) as connection:

@@ -1,6 +1,6 @@
 """Errors at the HTTP edge: RFC 9457, except where a protocol has its own shape (OFREP, Slack)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +9,7 @@ from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -61,6 +61,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
     for kind in (Problem, HTTPException, RequestValidationError, Refused, Transient):
         app.add_exception_handler(kind, _foreseen)
+    app.add_exception_handler(DataError, _unstorable)
     for driver_error in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(driver_error, _unavailable)
 
@@ -75,6 +76,14 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return render(request.url.path, Problem(503, "database.down", detail, headers={"Retry-After": "5"}))
 
 
+async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    _log.warning("a value does not fit into the database", error=type(error).__name__, path=request.url.path)
+    detail = (
+        "Something in the request cannot be stored: a text with NUL, or a number beyond all bounds. Nothing was done."
+    )
+    return render(request.url.path, Problem(422, "input.unstorable", detail))
+
+
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     _log.error("a request failed", path=request.url.path, exc_info=error)
     detail = "Something here is broken. The request id in `instance` finds it in the log."
@@ -85,10 +94,20 @@ def _problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        errors = [{"pointer": "#/" + "/".join(map(str, e["loc"][1:])), "detail": str(e["msg"])} for e in error.errors()]
+        errors = [{"pointer": pointer(e["loc"][1:]), "detail": _shown(str(e["msg"]))} for e in error.errors()]
         return Problem(422, "input.invalid", "The request does not have the expected form.", errors=errors)
     if isinstance(error, HTTPException):
         return Problem(error.status_code, "http", str(error.detail), headers=error.headers)
     if isinstance(error, Refused):
         return Problem(422, error.code, str(error))
     return Problem(503, "busy", str(error), headers={"Retry-After": "5"})
+
+
+def pointer(where: Iterable[object]) -> str:
+    """The place in a body as a JSON pointer (RFC 6901), for instance `#/actions/0`."""
+    return "#/" + "/".join(_shown(str(part)).replace("~", "~0").replace("/", "~1") for part in where)
+
+
+def _shown(text: str) -> str:
+    """Text that can be sent: half characters of a request are not repeated."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,12 +1,26 @@
-"""The modal that asks for a second factor and a reason."""
+"""The modals: one asks for a second factor and a reason, the other only tells."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from spine.prompt import CODE, REASON, STEP_UP
+from spine.plain import slack
+from spine.prompt import CODE, OPEN, REASON, STEP_UP
 
 _REASON = 500
+_SECTION = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is told to one user."""
+
+    said: str
+    """May hold text from outside; "" = nothing is told."""
+    link: str = ""
+    """Where the next step is taken: a URL of ours."""
+    label: str = "Link my account"
 
 
 def step_up_view(approval: UUID) -> dict[str, Any]:
@@ -23,6 +37,21 @@ def step_up_view(approval: UUID) -> dict[str, Any]:
             _field(REASON, "Why", {"min_length": 1, "max_length": _REASON, "multiline": True}),
         ],
     }
+
+
+def notice_view(reply: Reply, title: str = "opsspine") -> dict[str, Any]:
+    """A window that only tells something. `title`: ours, at most 24 characters."""
+    return {"type": "modal", "title": _plain(title), "close": _plain("Close"), "blocks": told(reply)}
+
+
+def told(reply: Reply) -> list[dict[str, Any]]:
+    """A reply as blocks in which no mention, link or markup works but its own link."""
+    text = {**_plain(slack(reply.said, _SECTION) or " "), "emoji": False}
+    blocks: list[dict[str, Any]] = [{"type": "section", "text": text}]
+    if reply.link:
+        button = {"type": "button", "action_id": OPEN, "text": _plain(reply.label), "url": reply.link}
+        blocks.append({"type": "actions", "elements": [button]})
+    return blocks
 
 
 def _field(name: str, label: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Ranking and triage models. They order and suggest; they never decide. None is shipped yet."""
+"""Ranking and triage models. They order and suggest; they never decide (docs/ranking.md)."""

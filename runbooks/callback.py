@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spine.callback import Fault, fault_of
+from spine.callback import Fault, bypass_of, fault_of
 from spine.case import Case
 from spine.detect.subject import provider_of
 from spine.diagnostic import State
@@ -29,7 +29,7 @@ class Callbacks:
     provider: str
     """"" = no failing event names one."""
     rows: pd.DataFrame
-    """Its callbacks, with `fault` (None for those that worked)."""
+    """Its callbacks, with `fault` (None for those that rightly worked)."""
     fault: Fault
     share: float
     """Of what was not the user's own choice, how much is `fault`."""
@@ -40,21 +40,23 @@ class Callbacks:
         """The provider of the incident, else the one with most failures."""
         rows = case.logins[case.logins["type"].isin((OK, ERROR))]
         pairs = zip(rows["type"], rows["attributes"], strict=True)
-        faults = [fault_of(said) if kind == ERROR else None for kind, said in pairs]
+        faults = [fault_of(said) if kind == ERROR else bypass_of(said) for kind, said in pairs]
         rows = rows.assign(fault=pd.Series(faults, index=rows.index, dtype=object))
-        named = _real(rows)["provider"].dropna().astype(str).value_counts()
+        passed = rows[rows["fault"] == Fault.BYPASS]
+        named = (passed if len(passed) else _real(rows))["provider"].dropna().astype(str).value_counts()
         provider = provider_of(case.incident.subject) or (min(named.index[named == named.max()]) if len(named) else "")
         if provider and rows["provider"].notna().any():
             rows = rows[rows["provider"] == provider]
         counts = counted(_real(rows))
         told = {fault: n for fault, n in counts.items() if fault is not Fault.UNSAID}
         fault = max(told, key=lambda one: told[one]) if told else _found(case, provider)
+        fault = Fault.BYPASS if Fault.BYPASS in told else fault
         share = counts.get(fault, 0) / max(sum(counts.values()), 1)
         return cls(provider, rows, fault, share, case.readable)
 
     @property
     def failed(self) -> pd.DataFrame:
-        """Callbacks that failed for a reason of ours or the provider's."""
+        """Callbacks that failed for a reason of ours or the provider's, and those that should have failed."""
         return _real(self.rows)
 
     @property
@@ -76,7 +78,12 @@ class Callbacks:
     @property
     def harmless(self) -> bool:
         """True when nearly all that failed was the user's own choice."""
-        return self.refused > 0 and len(self.failed) < self.refused / 4
+        return self.refused > 0 and len(self.failed) < self.refused / 4 and not self.bypassed
+
+    @property
+    def bypassed(self) -> bool:
+        """True when somebody got in past a check: one is enough."""
+        return self.fault is Fault.BYPASS
 
     @property
     def second_try(self) -> float:
@@ -111,4 +118,4 @@ def _found(case: Case, provider: str) -> Fault:
 
 
 def _real(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[(rows["type"] == ERROR) & (rows["fault"] != Fault.USER)]
+    return rows[rows["fault"].notna() & (rows["fault"] != Fault.USER)]

@@ -5,76 +5,23 @@ Nothing is stored and nothing is done: whoever calls decides what to make of the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import pandas as pd
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
-
 from runbooks import catalogue
-from runbooks.reported import Reported, finding
-from spine.case import LOOK_BACK, Case, Usual
-from spine.decision.blast import attempts
+from spine.auth_event import OpsAuthEvent
+from spine.case import Case, Usual
 from spine.decision.engine import decide
 from spine.decision.rules import FlagState, Rules
-from spine.detect import detect
-from spine.detect.recorded import recorded
 from spine.detect.severity import COMPROMISED
+from spine.detect.told import events_of, told
 from spine.errors import Refused
-from spine.event import Event, parse_event
-from spine.family import family_of
 from spine.finding import Finding
-from spine.ids import NO_TENANT, TenantId, tenant_id
+from spine.ids import TenantId, tenant_id
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
 from spine.plan import Decision, FlagChange, RollbackPlan, Step
 from spine.settings import Settings
 from spine.severity import Severity
 from tasks.mitigations import actions
-
-
-class FlagNow(BaseModel):
-    """A flag's base as the caller knows it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    version: int = Field(ge=1)
-    value: Any
-
-
-class MetricsSnapshot(BaseModel):
-    """What the application measured. Names it has beyond these are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    events: tuple[Mapping[str, Any], ...] | None = Field(
-        default=None, validation_alias=AliasChoices("events", "logins")
-    )
-    """The last hour's events of the incident's kind (logins, resets, callbacks …), as for `POST /api/ops/events`.
-    Without them no blast radius can be estimated, and every step that needs one is denied."""
-    known_users: frozenset[str] | None = None
-    """Those of their users who had a success within 30 days before."""
-    known_addresses: frozenset[str] | None = None
-    """Those of their addresses where people lived before: most users who tried from there had got in."""
-    failures_15m: int = Field(default=0, ge=0)
-    """Used where there are no `events`; likewise the next two."""
-    successes_15m: int = Field(default=0, ge=0)
-    users_15m: int = Field(default=0, ge=0)
-    usual_failures_per_hour: float | None = Field(default=None, ge=0)
-    usual_success_rate: float | None = Field(default=None, ge=0, le=1)
-    flags: Mapping[str, FlagNow] = {}
-
-
-class OpsAuthEvent(BaseModel):
-    """What somebody saw, and when."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    event_id: str = Field(min_length=1, max_length=200)
-    occurred_at: AwareDatetime
-    tenant: str = NO_TENANT
-    incident_type: IncidentKind | None = None
-    severity_guess: Severity | None = None
-    """A guess may raise the severity, never lower it."""
-    metrics_snapshot: MetricsSnapshot = MetricsSnapshot()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +51,8 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
     if runbook is None:
         raise Refused("runbook.unknown", f"there is no runbook for {kind.value} yet; nothing was decided")
     snapshot = given.metrics_snapshot
-    events = _events(snapshot, tenant, now)
-    findings = _findings(snapshot, events, kind, tenant, now, rules)
+    events = events_of(snapshot, tenant, now)
+    findings = told(snapshot, events, kind, tenant, now, rules)
     incident = _incident(given, kind, tenant, findings)
     ruled = Rules.of(rules)
     case = Case.of(
@@ -129,48 +76,6 @@ def run_auth_ops_spine(event: OpsAuthEvent | Mapping[str, Any], *, settings: Set
         rollback_plan=decision.rollback_plan,
         incidents=(incident,) if case.firing else (),
     )
-
-
-def _events(snapshot: MetricsSnapshot, tenant: TenantId, now: datetime) -> pd.DataFrame | None:
-    if snapshot.events is None:
-        return None
-    events = [_event(index, raw, tenant, now) for index, raw in enumerate(snapshot.events)]
-    recent = [e.model_dump(mode="python") for e in events if now - LOOK_BACK <= e.occurred_at <= now]
-    frame = pd.DataFrame(recent, columns=list(Event.model_fields))
-    told = [one if isinstance(one, Mapping) else {} for one in frame["attributes"]]
-    said = {name: pd.Series([one.get(name) for one in told], index=frame.index) for name in ("kid", "service")}
-    return frame.assign(**said)
-
-
-def _event(index: int, raw: Mapping[str, Any], tenant: TenantId, now: datetime) -> Event:
-    parsed = parse_event({"id": str(index), **raw}, now=now, tenant=tenant)
-    if isinstance(parsed, Event):
-        return parsed
-    raise Refused(f"event.{parsed.reason.value}", f"event {index} of the snapshot: {parsed.detail}")
-
-
-def _findings(
-    snapshot: MetricsSnapshot,
-    events: pd.DataFrame | None,
-    kind: IncidentKind,
-    tenant: TenantId,
-    now: datetime,
-    settings: Settings,
-) -> Sequence[Finding]:
-    """Of logins what the detectors see in them; of other kinds, which need a history, what their numbers say."""
-    if events is not None and kind is IncidentKind.FAILED_LOGINS_SPIKE:
-        known = snapshot.known_addresses or frozenset()
-        frames = recorded(events, tenant=tenant, now=now, known_addresses=known, settings=settings.detect)
-        return [found for found in detect(frames, settings.detect) if found.kind is kind]
-    counts = Reported(
-        failures=snapshot.failures_15m, successes=snapshot.successes_15m, users=snapshot.users_15m,
-        usual_failures_per_hour=snapshot.usual_failures_per_hour,
-    )  # fmt: skip
-    if events is not None:
-        tried = attempts(events, since=now - LOOK_BACK, until=now, family=family_of(kind))
-        counts = Reported.of(tried, now, snapshot.usual_failures_per_hour)
-    found = finding(kind, counts, tenant=tenant, now=now, settings=settings)
-    return [found] if found else []
 
 
 def _incident(event: OpsAuthEvent, kind: IncidentKind, tenant: TenantId, findings: Sequence[Finding]) -> Incident:

@@ -4,29 +4,29 @@ Looks like  callbacks, exchanges or userinfo requests of one provider fail that 
 Costs       everybody who has no other way in, and every sign-up that begins with that provider.
 Not this    a user who says no (access_denied), a silent attempt (prompt=none, login_required), the back button, bots,
             one customer's own mistake with their single sign-on.
+Worse       a sign-in that gets in with a wrong state or nonce, or at another redirect URI: one is critical.
 
 Responds to the cause: evidence.snapshot, then jwks.refresh for keys, oauth.config_rollback for our configuration, or
-oauth.provider_disable, which hides a provider while nearly everybody has another way in. The checks of state, PKCE and
-redirect URI are never relaxed.
+oauth.provider_disable, which hides a provider while nearly everybody has another way in, and at its end offers it to
+10, then 50 percent of the people first: where it still fails it is hidden again. The checks of state, PKCE and redirect
+URI are never relaxed.
 """
 
 from collections.abc import Sequence
 
+from runbooks import callback_example
 from runbooks.callback import ERROR, OK, Callbacks, asked, counted
 from runbooks.remedy import issuer_of, refresh, snapshot, uncured
 from spine.callback import Fault
 from spine.case import Case, Confounder, Diagnosis, Proposal
-from spine.case_rows import Rows, case_of
 from spine.criteria import eased
-from spine.decision.rules import site_facts
 from spine.detect.subject import is_everybody, provider_of
 from spine.diagnostic import State
-from spine.event_type import EventType
 from spine.incident import Incident, IncidentKind
 from spine.outlook import following, impact, way_back
 from spine.plan import Decision, Hypothesis, RiskNote, ShareLimit, VerifyCriteria
 from spine.runbook import Example, Messages, Runbook
-from spine.settings.respond import PolicySettings, VerifySettings
+from spine.settings.respond import VerifySettings
 
 HIDE = "oauth.provider_disable"
 ROLLED_BACK = frozenset({Fault.REDIRECT, Fault.CLIENT, Fault.CONFIGURATION})
@@ -43,6 +43,7 @@ _MEND = {
     Fault.CONFIGURATION: "compare the client's configuration with the provider's",
     Fault.KEYS: "see why tokens of the provider do not check; never skip the check of a signature",
     Fault.PROVIDER: "see the provider's status page, and ask them",
+    Fault.BYPASS: "make the check hold in every release that serves callbacks, and look at who got in past it",
     Fault.UNSAID: "read the application's own log of these callbacks",
 }  # fmt: skip
 
@@ -52,7 +53,7 @@ def diagnose(case: Case) -> Diagnosis:
     seen = Callbacks.of(case)
     state = _state(case, seen)
     where = f" at {seen.provider}" if seen.provider else ""
-    beyond = "" if seen.harmless or _cure(case, seen) else _advice(case, seen)
+    beyond = _advice(case, seen) if seen.bypassed or not (seen.harmless or _cure(case, seen)) else ""
     fault = Fault.USER if seen.harmless else seen.fault
     what = f"{fault.value}{where}" if len(seen.rows) else "no callback could be looked at"
     return Diagnosis(
@@ -64,6 +65,8 @@ def diagnose(case: Case) -> Diagnosis:
         confirmation=_confirmation(seen, state),
         confirmed_by=f"{seen.share:.0%} of the failures say so; what was asked of the world says {state.value}",
         confounders=_confounders(seen),
+        unsuppressible=seen.bypassed,
+        cause_confirmed=seen.bypassed,
         missing=(*uncured(beyond), *_missing(case, seen)),
         beyond=beyond,
         numbers={
@@ -127,6 +130,8 @@ def tell_admins(incident: Incident, decision: Decision) -> str:
 
 def _cure(case: Case, seen: Callbacks) -> list[Proposal]:
     """The action that the fault asks for and that was not tried, else to hide what fails mostly; [] = none."""
+    if seen.bypassed:
+        return _refused_entry(case, seen)
     cure: list[Proposal] = []
     if seen.fault is Fault.KEYS and (issuer := issuer_of(case, seen.provider)):
         cure += refresh(case, [issuer])
@@ -144,6 +149,14 @@ def _cure(case: Case, seen: Callbacks) -> list[Proposal]:
     return [Proposal(action_key=HIDE, params={"mode": "hide"}, targets=(seen.provider,), verify=verify)]
 
 
+def _refused_entry(case: Case, seen: Callbacks) -> list[Proposal]:
+    """Where sign-ins get in past a check nobody may sign in that way until it holds again."""
+    if not seen.provider or HIDE in case.tried:
+        return []
+    verify = "nobody gets in by the provider, and people get in another way"
+    return [Proposal(action_key=HIDE, params={"mode": "block"}, targets=(seen.provider,), verify=verify)]
+
+
 def _state(case: Case, seen: Callbacks) -> State:
     """What was asked of the world about the fault. That a document is there proves no provider healthy."""
     state = asked(case, seen.provider, seen.fault)
@@ -153,6 +166,8 @@ def _state(case: Case, seen: Callbacks) -> State:
 def _confirmation(seen: Callbacks, state: State) -> float:
     if not len(seen.failed):
         return 0.0
+    if seen.bypassed:
+        return 1.0
     if state is State.BAD:
         return max(0.75, seen.share)
     sure = 0.25 if seen.fault is Fault.UNSAID else 0.5 if state is State.OK else 0.75
@@ -191,7 +206,7 @@ def _confounders(seen: Callbacks) -> tuple[Confounder, ...]:
         share = seen.refused / total
         because = f"{share:.0%} of what failed was the user's own choice"
         found.append(Confounder(name="users said no", weight=0.4 * share, because=because))
-    if len(seen.failed) and seen.people < FEW_USERS:
+    if len(seen.failed) and seen.people < FEW_USERS and not seen.bypassed:
         because = f"only {seen.people} users fail: the back button, a bot, or one account"
         found.append(Confounder(name="few people", weight=0.3, because=because))
     later = seen.second_try
@@ -218,43 +233,6 @@ def _missing(case: Case, seen: Callbacks) -> tuple[str, ...]:
     if case.readable and case.ways is None:
         found.append("by which other ways people get in was not looked up: no provider can be hidden")
     return tuple(found)
-
-
-def _mismatch() -> Case:
-    """Thirty of forty callbacks name a redirect URI that is not registered; a version is known to be good."""
-    said = {"oauth_error": "redirect_uri_mismatch", "error_class": "configuration", "http_status": 400}
-    return case_of(
-        IncidentKind.OAUTH_CALLBACK_ERRORS,
-        Rows(type=EventType.OAUTH_CALLBACK_ERROR, n=30, users=30, provider="google", attributes=said),
-        Rows(type=EventType.OAUTH_CALLBACK_OK, n=10, users=10, first_user=30, provider="google"),
-        Rows(type=EventType.LOGIN_SUCCEEDED, n=90, users=60, first_user=100, since=55, provider="password"),
-        subject="provider:google", site=site_facts(PolicySettings(oauth_known_good={"google": "v41"}), ()), ways={},
-    )  # fmt: skip
-
-
-def _outage() -> Case:
-    """The provider answers 503, and everybody has a password, too."""
-    return case_of(
-        IncidentKind.OAUTH_CALLBACK_ERRORS,
-        Rows(
-            type=EventType.OAUTH_CALLBACK_ERROR, n=60, users=30, provider="google",
-            attributes={"http_status": 503, "stage": "exchange"},
-        ),
-        Rows(type=EventType.LOGIN_SUCCEEDED, n=90, users=60, first_user=100, since=55, provider="password"),
-        subject="everywhere/provider:google", ways={f"u{k}": frozenset({"google", "password"}) for k in range(200)},
-    )  # fmt: skip
-
-
-def _refused(error: str) -> Case:
-    """Forty times it was the user, or a silent attempt that had to ask."""
-    return case_of(
-        IncidentKind.OAUTH_CALLBACK_ERRORS,
-        Rows(
-            type=EventType.OAUTH_CALLBACK_ERROR, n=40, users=40, provider="google", attributes={"oauth_error": error}
-        ),
-        Rows(type=EventType.OAUTH_CALLBACK_OK, n=60, users=60, first_user=40, since=55, provider="google"),
-        subject="provider:google", ways={},
-    )  # fmt: skip
 
 
 RUNBOOK = Runbook(
@@ -287,9 +265,14 @@ RUNBOOK = Runbook(
         admin=tell_admins, user="Use another sign-in method.", audience="the provider's owner, and growth"
     ),
     examples=(
-        Example("a redirect URI that is not registered", _mismatch, acts=True),
-        Example("a provider that answers 503 to all tenants", _outage, acts=True),
-        Example("forty users who said no", lambda: _refused("access_denied"), acts=False),
-        Example("silent attempts that had to ask (prompt=none)", lambda: _refused("login_required"), acts=False),
+        Example("a redirect URI that is not registered", callback_example.mismatch, acts=True),
+        Example("a provider that answers 503 to all tenants", callback_example.outage, acts=True),
+        Example("a sign-in that got in with a wrong state", callback_example.bypass, acts=True),
+        Example("forty users who said no", lambda: callback_example.refused("access_denied"), acts=False),
+        Example(
+            "silent attempts that had to ask (prompt=none)",
+            lambda: callback_example.refused("login_required"),
+            acts=False,
+        ),
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
+from spine.easing import Stage
 from spine.identity import IdentityFacts, LookUp
 from spine.plan import BlastRadius, Frozen, GuardResult, Risk
 from spine.settings.respond import PolicySettings
@@ -186,6 +187,10 @@ class ActionSpec(Generic[P]):
     of its lease it stays and somebody is paged, until a person or the end of the incident takes it back."""
     harmless: bool = False
     """True when it only records or tells (snapshot, notify), so that having no way back does not matter."""
+    easing: tuple[Stage, ...] = ()
+    """How the lease of it ends: these shares of people are let go first, and it is watched how they fare."""
+    relapse: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """Of attempts it concerns (`stops`; with `attributes`), those that tell how people fare, with bool `failed`."""
     challenges: bool = False
     """True when it makes people solve something: how many of them give up is watched."""
     look_ups: frozenset[LookUp] = frozenset()

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from spine.ids import ApprovalId, DecisionId, IncidentId, PersonId, TenantId, derive
+from spine.ids import ApprovalId, ChangeId, DecisionId, IncidentId, PersonId, TenantId, derive
 from spine.person import Person, Role
 from spine.plan import Gate, Risk
 from spine.policy import may_decide, may_refuse, requester_may_vote
 
 Vote = Literal["approve", "deny"]
-Via = Literal["slack", "prefect", "cli", "api"]
+Via = Literal["slack", "prefect", "cli", "api", "console"]
 UNPROVEN: frozenset[Via] = frozenset({"prefect", "cli"})
 """Ways in where anybody can type any name: there the second factor also proves who it is."""
 
@@ -57,12 +57,16 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A question to people about some steps of one plan, as stored."""
+    """A question to people, as stored: about some steps of one plan, or about one change of a flag.
+
+    Either `incident_id` and `decision_id` are set, or `change_id` is.
+    """
 
     id: ApprovalId
     tenant_id: TenantId
-    incident_id: IncidentId
-    decision_id: DecisionId
+    incident_id: IncidentId | None
+    decision_id: DecisionId | None
+    change_id: ChangeId | None = None
     gate: Gate
     steps: tuple[int, ...]
     plan_hash: str

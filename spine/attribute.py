@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from spine.incident import IncidentKind
+from spine.incident import AUTH_KINDS, IncidentKind
 
 LOGINS = IncidentKind.FAILED_LOGINS_SPIKE
 RESETS = IncidentKind.PASSWORD_RESET_FAILURES
@@ -94,7 +94,7 @@ def _a(name: str, type: ValueType, meaning: str, read_by: Mapping[IncidentKind, 
 
 
 TEXT, TEXTS, WHOLE, NUMBER, FLAG = ValueType
-ALL = tuple(IncidentKind)
+ALL = AUTH_KINDS
 
 _FIELDS = (
     _a("user_id", TEXT, "whose event it is: a stable id, not a name that may change", _all(ALL, "distinct users")),
@@ -182,6 +182,14 @@ _DECLARED = (
        {JWT: "accepted with an off-list algorithm"}),
     _a("binding_ok", FLAG, "issuer, audience and key belong together; false on an accepted token is an incident",
        {JWT: "accepted with a wrong binding"}),
+    _a("url_trusted", FLAG, "the jku or x5u of the token's header is on our list; false on an accepted token is an "
+       "incident", {JWT: "accepted with an off-list jku or x5u"}),
+    _a("state_ok", FLAG, "the state that came back is the one we sent; false on an accepted callback is an incident",
+       {OAUTH: "accepted with a wrong state"}),
+    _a("nonce_ok", FLAG, "the ID token has the nonce we sent; false on an accepted callback is an incident",
+       {OAUTH: "accepted with a wrong nonce"}),
+    _a("redirect_ok", FLAG, "it came back to a redirect URI of ours; false on an accepted callback is an incident",
+       {OAUTH: "accepted at another redirect URI"}),
     _a("jwks_age_seconds", NUMBER, "age of the cached key set", {JWT: "age of the cache"}, **_SECONDS),
     _a("clock_skew_seconds", NUMBER, "our clock minus the issuer's", {JWT: "skew", RESETS: "skew"}, unit="seconds"),
     # tenants

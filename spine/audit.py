@@ -1,8 +1,9 @@
 """The audit trail: entries with safe metadata, in a chain that shows every later change.
 
 Each entry is a CloudEvent in canonical JSON (RFC 8785). Per tenant they form a chain,
-`hash = SHA-256(previous hash ‖ canonical entry)`; the first link hangs on the tenant's genesis hash. Whoever
-edits, deletes, reorders, truncates or forks it breaks a hash that can be recomputed anywhere.
+`hash = SHA-256(previous hash ‖ commitment to the entry)`; the first link hangs on the tenant's genesis hash. Whoever
+edits, deletes, reorders, truncates or forks it breaks a hash that can be recomputed anywhere. The commitment
+(spine/commitment.py) lets what names a person be erased while everything else is proven as before.
 """
 
 import hashlib
@@ -14,15 +15,15 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-import rfc8785
-
+from spine.canonical import canonical
 from spine.clock import aware
+from spine.commitment import Opening, commitment
 from spine.ids import TenantId, derive
 from spine.redact import Json, redact, redact_text
 
 
 class AuditAction(StrEnum):
-    """The 18 things that are written down."""
+    """The 19 things that are written down."""
 
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_UPDATED = "incident.updated"
@@ -44,11 +45,13 @@ class AuditAction(StrEnum):
     BREAKGLASS_USED = "breakglass.used"
     RUNBOOK_RUN = "runbook.run"
     """A drill, a launch check, an export."""
+    HOOK_FAILED = "hook.failed"
+    """A plug-in raised, hung, or is missing (spine/hook.py)."""
 
 
 _OCSF_CLASS = {
     "incident": 2005, "diagnosis": 2005, "decision": 2005,
-    "approval": 6003, "notification": 6003, "runbook": 6002,
+    "approval": 6003, "notification": 6003, "runbook": 6002, "hook": 6002,
     "stepup": 3002, "breakglass": 3002, "flag": 3004, "policy": 3004,
     "action": 7001, "verification": 7001, "rollback": 7001,
 }  # fmt: skip
@@ -77,7 +80,7 @@ class AuditEntry:
     @property
     def id(self) -> UUID:
         """UUIDv5 of everything it says: the same entry told twice is one entry."""
-        return derive("audit", self.tenant_id, hashlib.sha256(rfc8785.dumps(self._data())).hexdigest())
+        return derive("audit", self.tenant_id, hashlib.sha256(canonical(self._data())).hexdigest())
 
     def event(self) -> dict[str, Any]:
         """The entry as a CloudEvent 1.0."""
@@ -96,7 +99,7 @@ class AuditEntry:
 
     def canonical(self) -> bytes:
         """The bytes that are hashed: canonical JSON of the event."""
-        return rfc8785.dumps(self.event())
+        return canonical(self.event())
 
     def _data(self) -> dict[str, Any]:
         return {
@@ -130,7 +133,7 @@ def entry(
     """An entry with safe metadata: text and structures are redacted, the time must be aware.
 
     Raises:
-        ValueError: `at` has no time zone, or `action` is none of the 18.
+        ValueError: `at` has no time zone, or `action` is none of the 19.
     """
     return AuditEntry(
         tenant_id=tenant,
@@ -152,9 +155,9 @@ def genesis(tenant: TenantId) -> bytes:
     return hashlib.sha256(b"opsspine audit v1\x00" + tenant.encode()).digest()
 
 
-def chain(previous: bytes, canonical: bytes) -> bytes:
+def chain(previous: bytes, committed: bytes) -> bytes:
     """The hash of an entry that follows `previous`."""
-    return hashlib.sha256(previous + canonical).digest()
+    return hashlib.sha256(previous + committed).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,18 @@ class Link:
     previous: bytes
     hash: bytes
     canonical: bytes
+    opening: Opening | None = None
+    """None = the hash covers the text itself: a chain without anything that could ever be erased."""
+
+    @property
+    def committed(self) -> bytes | None:
+        """What the hash covers; None = the text and its opening do not belong together."""
+        if self.opening is None:
+            return self.canonical
+        try:
+            return commitment(self.canonical, self.opening)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
 
     @classmethod
     def of_export(cls, line: Mapping[str, Any]) -> Self:
@@ -174,17 +189,20 @@ class Link:
         Raises:
             KeyError, ValueError, TypeError: it is no exported entry.
         """
-        event = {name: value for name, value in line.items() if name not in ("seq", "prevhash", "hash")}
+        event = {name: value for name, value in line.items() if name not in ("seq", "prevhash", "hash", "opening")}
         return cls(
             TenantId(str(line["tenant"])), int(line["seq"]), bytes.fromhex(line["prevhash"]),
-            bytes.fromhex(line["hash"]), rfc8785.dumps(event),
+            bytes.fromhex(line["hash"]), canonical(event),
+            Opening.parse(line["opening"]) if "opening" in line else None,
         )  # fmt: skip
 
     def exported(self) -> str:
         """One line of NDJSON: the CloudEvent with its place in the chain as extension attributes."""
         event = json.loads(self.canonical)
         event |= {"seq": self.seq, "prevhash": self.previous.hex(), "hash": self.hash.hex()}
-        return rfc8785.dumps(event).decode()
+        if self.opening is not None:
+            event["opening"] = self.opening.text()
+        return canonical(event).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +221,7 @@ class BadEntry:
     tenant_id: TenantId
     seq: int
     kind: str
-    """edited | missing | reordered | forked | truncated | foreign"""
+    """edited | missing | reordered | forked | truncated | foreign | erased (with no receipt of it in the trail)"""
     because: str
 
     def __str__(self) -> str:
@@ -237,13 +255,18 @@ def _bad_link(link: Link, before: Head, tenant: TenantId) -> BadEntry | None:
         (link.seq != before.seq, "forked", "two entries claim this number"),
         (link.seq > before.seq, "reordered", f"it comes after entry {before.seq}"),
         (link.seq == before.seq + 1, "missing", f"it is gone: after entry {before.seq} comes {link.seq}"),
-        (link.hash == chain(link.previous, link.canonical), "edited", "its hash is not the hash of its content"),
+        (_holds(link), "edited", "its hash is not the hash of its content"),
         (link.previous == before.hash, "reordered", "it does not follow the entry before it: one was moved"),
     )  # fmt: skip
     for holds, kind, because in checks:
         if not holds:
             return BadEntry(tenant, before.seq + 1 if kind == "missing" else link.seq, kind, because)
     return None
+
+
+def _holds(link: Link) -> bool:
+    committed = link.committed
+    return committed is not None and link.hash == chain(link.previous, committed)
 
 
 def _bad_head(head: Head, reached: Head) -> BadEntry | None:

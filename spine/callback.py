@@ -17,6 +17,8 @@ class Fault(StrEnum):
     SESSION = "our own state or nonce is lost"
     USER = "the user said no, or had to be asked"
     UNSAID = "nothing was said of why"
+    BYPASS = "a sign-in was let in past a check of ours (state, nonce or redirect URI)"
+    """It went well, and should not have. Source: RUNBOOKS 2.3, Sev."""
 
 
 _BY_ERROR = {
@@ -52,6 +54,13 @@ def fault_of(said: Any) -> Fault:
     status = said.get("http_status")
     failing = isinstance(status, int) and not isinstance(status, bool) and 500 <= status <= 599
     return exact or (Fault.PROVIDER if failing else None) or of_class or Fault.UNSAID
+
+
+def bypass_of(said: Any) -> Fault | None:
+    """BYPASS when a callback that went well tells of a check that did not; else None."""
+    if not isinstance(said, Mapping):
+        return None
+    return Fault.BYPASS if any(said.get(name) is False for name in ("state_ok", "nonce_ok", "redirect_ok")) else None
 
 
 def _exact(name: str) -> Fault | None:

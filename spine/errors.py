@@ -3,6 +3,7 @@
     OpsSpineError
     ├── Transient   try again: the world was busy
     ├── Refused     policy or input said no: show it to a human
+    │   └── Fenced  somebody else holds it now: end, and touch nothing more
     └── Broken      our own promise is broken: page somebody
 
 Every message says what happened, what it means and what to do next.
@@ -23,6 +24,10 @@ class Refused(OpsSpineError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Fenced(Refused):
+    """Somebody else has taken it over since; the caller ends, and whoever has it now goes on."""
 
 
 class Broken(OpsSpineError):

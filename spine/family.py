@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from spine.attribute import ADMIN, JWT, LEAK, LOGINS, OAUTH, RESETS, SESSIONS, VERIFICATION
+from spine.callback import bypass_of
 from spine.event_type import EventType
 from spine.incident import IncidentKind
 from spine.token import flaw_of
@@ -98,7 +99,7 @@ class Family:
 
 
 def family_of(kind: IncidentKind) -> Family:
-    """The family of `kind`; every kind has one."""
+    """The family of `kind`, which is one of the auth incidents."""
     return FAMILIES[kind]
 
 
@@ -118,6 +119,11 @@ def _accepted(said: Mapping[str, Any]) -> Fate:
     return Fate.WORKED if flaw_of(said) is None else Fate.FAILED
 
 
+def _called_back(said: Mapping[str, Any]) -> Fate:
+    """A sign-in that got in past a check is a failure of whoever let it in."""
+    return Fate.WORKED if bypass_of(said) is None else Fate.FAILED
+
+
 FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
     {
         LOGINS: Family(
@@ -134,6 +140,7 @@ FAMILIES: Mapping[IncidentKind, Family] = MappingProxyType(
         OAUTH: Family(
             noun="sign-ins", failures=(T.OAUTH_CALLBACK_ERROR,), along=(T.OAUTH_STARTED,),
             instead=(T.LOGIN_SUCCEEDED,), plain=(T.LOGIN_SUCCEEDED, T.OAUTH_STARTED),
+            told={T.OAUTH_CALLBACK_OK: _called_back},
         ),
         JWT: Family(
             noun="tokens", failures=(T.JWT_VALIDATION_ERROR,),

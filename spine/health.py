@@ -1,13 +1,14 @@
-"""Health checks from plain callables: each is asked once, all at the same time, and none can hang or raise."""
+"""Health: how a part is and has been, and checks from plain callables, none of which can hang or raise."""
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from spine.redact import redact_text
+from spine.severity import Severity
 
 Check = Callable[[], object]
 """Returns None or True (well), False (not well), text (well, and this is why), or a Status; or raises."""
@@ -20,6 +21,66 @@ class Status(StrEnum):
     WARN = "warn"
     """It works, with loss of comfort."""
     FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one look at one part found."""
+
+    status: Status
+    said: str
+    """What is seen, in a sentence."""
+    observed: float | None = None
+    """The number behind it, in `unit`."""
+    unit: str = ""
+    means: str = ""
+    """What it costs; empty when all is well."""
+    do: str = ""
+    """What a person does about it."""
+
+
+def well(said: str, observed: float | None = None, unit: str = "") -> Reading:
+    """Nothing to do."""
+    return Reading(status=Status.PASS, said=said, observed=observed, unit=unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one part is, and for how long it has been so."""
+
+    key: str
+    reading: Reading
+    severity: Severity
+    """Of an incident this part is the cause of."""
+    since: datetime
+    """From when on it has had this status."""
+    at: datetime
+    """When it was looked at last."""
+    in_row: int
+    """Looks with this status, one after the other."""
+    took: timedelta
+
+    @property
+    def status(self) -> Status:
+        """The latest look's."""
+        return self.reading.status
+
+
+def standing(
+    key: str, reading: Reading, *, severity: Severity, at: datetime, took: timedelta, before: Standing | None
+) -> Standing:
+    """How a part stands after a look at it, and `before` it."""
+    same = before if before is not None and before.status is reading.status else None
+    return Standing(
+        key=key, reading=reading, severity=severity, at=at, took=took,
+        since=same.since if same else at, in_row=same.in_row + 1 if same else 1,
+    )  # fmt: skip
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The whole is as well as its worst part; PASS without any."""
+    order = (Status.FAIL, Status.WARN, Status.PASS)
+    return min(statuses, key=order.index, default=Status.PASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +102,7 @@ class Health:
     @property
     def status(self) -> Status:
         """PASS without any checks."""
-        order = (Status.FAIL, Status.WARN, Status.PASS)
-        return min((c.status for c in self.checks), key=order.index, default=Status.PASS)
+        return worst(c.status for c in self.checks)
 
 
 def run_checks(

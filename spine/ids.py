@@ -15,13 +15,15 @@ FindingId = NewType("FindingId", UUID)
 DecisionId = NewType("DecisionId", UUID)
 ApprovalId = NewType("ApprovalId", UUID)
 LeaseId = NewType("LeaseId", UUID)
+CommandId = NewType("CommandId", UUID)
 PersonId = NewType("PersonId", UUID)
+ChangeId = NewType("ChangeId", UUID)
 
 NO_TENANT = TenantId("_")
 """The tenant of events that name none (single-tenant applications)."""
 
 _NAMESPACE = UUID("6d0f2b0e-6a0c-5d52-9d0c-0b5f3f1f5a11")
-_TENANT = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}$")
+_TENANT = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}\Z")
 
 
 def tenant_id(text: str | None) -> TenantId:

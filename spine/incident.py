@@ -12,7 +12,7 @@ from spine.severity import Severity
 
 
 class IncidentKind(StrEnum):
-    """The eight types of auth incident."""
+    """The eight types of auth incident, and the one of the spine's own."""
 
     FAILED_LOGINS_SPIKE = "FAILED_LOGINS_SPIKE"
     PASSWORD_RESET_FAILURES = "PASSWORD_RESET_FAILURES"  # noqa: S105 - a name, no password
@@ -22,6 +22,12 @@ class IncidentKind(StrEnum):
     SESSION_ANOMALIES = "SESSION_ANOMALIES"
     SUSPICIOUS_ADMIN_LOGIN = "SUSPICIOUS_ADMIN_LOGIN"
     EMAIL_VERIFICATION_FAILURES = "EMAIL_VERIFICATION_FAILURES"
+    SPINE_HEALTH = "SPINE_HEALTH"
+    """The spine itself is ill. No detector finds it and no runbook answers it: people are told (spine/illness.py)."""
+
+
+AUTH_KINDS = tuple(kind for kind in IncidentKind if kind is not IncidentKind.SPINE_HEALTH)
+"""What detectors look for, in order."""
 
 
 class IncidentStatus(StrEnum):
@@ -47,9 +53,9 @@ TRANSITIONS: dict[IncidentStatus, frozenset[IncidentStatus]] = {
     _S.VERIFYING: frozenset(
         {_S.AWAITING_APPROVAL, _S.MITIGATING, _S.MITIGATED, _S.ROLLING_BACK, _S.ESCALATED}  # the next rung, or an end
     ),
-    _S.MITIGATED: frozenset({_S.ROLLING_BACK, _S.ESCALATED, _S.RESOLVED}),
+    _S.MITIGATED: frozenset({_S.OPEN, _S.ROLLING_BACK, _S.ESCALATED, _S.RESOLVED}),  # opened anew by hand
     _S.ROLLING_BACK: frozenset({_S.ESCALATED, _S.RESOLVED}),
-    _S.ESCALATED: frozenset({_S.ROLLING_BACK, _S.RESOLVED}),
+    _S.ESCALATED: frozenset({_S.OPEN, _S.ROLLING_BACK, _S.RESOLVED}),  # people take over, and act through the spine
     _S.RESOLVED: frozenset(),
 }
 
@@ -96,3 +102,21 @@ class Incident:
 def incident_id(tenant: TenantId, kind: IncidentKind, episode: str) -> IncidentId:
     """The stable id of one episode: two schedulers that see the same window derive the same id."""
     return IncidentId(derive("incident", tenant, kind.value, episode))
+
+
+def told(incident: Incident) -> dict[str, Any]:
+    """What the audit trail keeps of an incident: how bad it is, since when, and how many it concerns. Counts alone."""
+    summary = incident.summary
+    return {
+        "status": incident.status.value,
+        "severity": incident.severity.label,
+        "kind": incident.kind.value,
+        "class": summary.get("class"),
+        "first_event_at": incident.first_event_at,
+        "addresses": summary.get("addresses_total"),
+        "users": summary.get("users_total"),
+        "compromised": summary.get("compromised_total"),
+        "tenants": summary.get("tenants_total"),
+        "suppressed_by": str(incident.suppressed_by) if incident.suppressed_by else None,
+        "reopens": str(incident.reopens) if incident.reopens else None,
+    }

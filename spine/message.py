@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from spine.approval import Approval, ApprovalStatus, ratification
-from spine.incident import Incident, IncidentStatus
+from spine.audience import beyond
+from spine.card import Card
+from spine.incident import Incident, IncidentKind, IncidentStatus
 from spine.notification import Topic
 from spine.plain import clean, cut
 from spine.plan import Decision
@@ -15,6 +17,10 @@ from spine.severity import Severity
 from spine.wording import WORD, blast_lines, evidence_lines, length, step_line, whose
 
 _DIGEST_LINES = 25
+_TOLD = ("action", "verdict", "reason", "because", "by", "summary")
+"""What of a payload is told as news."""
+_CALLS = frozenset({Topic.INCIDENT_OPENED, Topic.INCIDENT_ESCALATED, Topic.PAGE})
+"""News by which somebody first hears of an incident: it says whom else to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,26 @@ class Message:
     """Receipt of the message this one is a newer version of."""
     follows: dict[str, Any] | None = None
     """Receipt of the message this one belongs under."""
+    broadcast: bool = False
+    """True = although it follows another one, it is shown to everybody."""
+    card: Card | None = None
+    """Set when the message opens its incident's thread, and is kept current from then on."""
+    edit: "Edit | None" = None
+    """Set when it is a newer version of one that others may be editing, too."""
     look_in: dict[str, Any] | None = None
     """Set when an earlier delivery may have got through: receipt of the channel's newest message, {} = unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One edit of a posted message, by which it is known whether another raced with it."""
+
+    post: UUID
+    turn: int
+    lines: int
+    """Of the incident's story, as far as this version knows it."""
+    over: bool
+    """The incident has ended, as far as this version knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +108,10 @@ def incident_message(
     sections.append(Section("Evidence", evidence_lines(incident, decision)))
     if decision is not None and decision.steps:
         sections.append(Section("Plan", tuple(step_line(step) for step in decision.steps)))
+    if envelope.topic in _CALLS and (lines := list(beyond(incident.kind, incident.severity))):
+        sections.append(Section("Beyond on-call", tuple(lines)))
+    if envelope.topic is Topic.PAGE:
+        sections.insert(0, Section("Take it on", (f"opsspine oncall ack {str(incident.id)[:8]} --as <your address>",)))
     head = headline(incident, decision, impact, _next(incident))
     return _message(envelope, incident, says=_SAYS[envelope.topic], head=head, sections=sections, payload=payload)
 
@@ -181,10 +209,13 @@ def verdict(approval: Approval, decided_by: str | None) -> str:
 
 
 _SAYS = {
+    Topic.INCIDENT_CARD: "Incident",
     Topic.INCIDENT_OPENED: "Incident opened",
     Topic.INCIDENT_UPDATED: "Incident updated",
     Topic.INCIDENT_ESCALATED: "Escalated: a person is needed",
+    Topic.INCIDENT_ACKNOWLEDGED: "Acknowledged: somebody has it",
     Topic.INCIDENT_RESOLVED: "Incident resolved",
+    Topic.PAGE: "You are called",
     Topic.MITIGATION_APPLIED: "Mitigation in force",
     Topic.MITIGATION_REVERTED: "Mitigation taken back",
     Topic.VERIFICATION_COMPLETED: "Verification completed",
@@ -228,7 +259,7 @@ def _message(
 
 
 def _news(topic: Topic, payload: dict[str, Any]) -> str:
-    said = [str(payload[name]) for name in ("action", "verdict", "reason", "because", "summary") if payload.get(name)]
+    said = [str(payload[name]) for name in _TOLD if payload.get(name)]
     return cut(clean(f"{_SAYS[topic]}: {', '.join(said)}"), 2 * WORD) if said else ""
 
 
@@ -244,6 +275,8 @@ def _asked(approval: Approval, decision: Decision, votes: int) -> str:
 def _next(incident: Incident) -> str:
     if incident.verify_after is not None:
         return f"verification at {_utc(incident.verify_after)}"
+    if incident.kind is IncidentKind.SPINE_HEALTH and incident.status is IncidentStatus.OPEN:
+        return "a person looks: opsspine health"
     return {
         IncidentStatus.OPEN: "diagnosis",
         IncidentStatus.MONITORING: "watching",

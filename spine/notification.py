@@ -9,7 +9,6 @@ from uuid import UUID
 
 from spine.errors import Transient
 from spine.ids import TenantId
-from spine.settings import NotifySettings
 from spine.severity import Severity
 
 
@@ -19,6 +18,8 @@ class Topic(StrEnum):
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_UPDATED = "incident.updated"
     INCIDENT_ESCALATED = "incident.escalated"
+    INCIDENT_ACKNOWLEDGED = "incident.acknowledged"
+    """Somebody has taken it on: whoever was paged may go back to sleep."""
     INCIDENT_RESOLVED = "incident.resolved"
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_VOTED = "approval.voted"
@@ -29,29 +30,27 @@ class Topic(StrEnum):
     VERIFICATION_COMPLETED = "verification.completed"
     USER_NOTIFY = "user.notify"
     """Something the application is asked to tell one of its users; webhooks only."""
+    PAGE = "page"
+    """One person on call is called, by a way of their own (spine/oncall)."""
+    INCIDENT_CARD = "incident.card"
+    """The first message of an incident's thread is brought up to date; written by the relay alone."""
+    REPORT_WEEK = "report.week"
+    """What a tenant's last week was like; about no single incident."""
     DIGEST = "digest"
     """Many messages of a storm in one; written by the relay alone."""
 
 
 APPROVALS = frozenset({Topic.APPROVAL_REQUESTED, Topic.APPROVAL_VOTED, Topic.APPROVAL_DECIDED})
-READ_BY_PEOPLE = frozenset({"slack", "email"})
+PAGES = frozenset({Topic.INCIDENT_OPENED, Topic.INCIDENT_ESCALATED, Topic.APPROVAL_REQUESTED})
+"""What asks a person to act. A critical one of these must reach somebody, whatever rules say."""
+READ_BY_PEOPLE = frozenset({"slack", "email", "apprise"})
 """Channels in which a storm is folded; a program behind a webhook wants every event."""
-
-_MAIL_WORTHY = frozenset({Topic.INCIDENT_OPENED, Topic.INCIDENT_ESCALATED, Topic.APPROVAL_REQUESTED})
-
-
-def channels_for(topic: Topic, severity: Severity, settings: NotifySettings) -> list[str]:
-    """The channels that hear of `topic`, out of those the operator switched on.
-
-    Mail beside Slack carries only what somebody must act on (high and above); mail alone carries everything.
-    """
-    quiet_mail = "slack" in settings.mode and not (topic in _MAIL_WORTHY and severity >= Severity.HIGH)
-    return [mode for mode in dict.fromkeys(settings.mode) if not (mode == "email" and quiet_mail)]
+_ONE_BY_ONE = APPROVALS | {Topic.PAGE, Topic.INCIDENT_ACKNOWLEDGED, Topic.INCIDENT_CARD}
 
 
 def foldable(topic: Topic, severity: Severity, channel: str) -> bool:
-    """True when a storm may fold the message into a digest: never a critical one, never an approval."""
-    return channel in READ_BY_PEOPLE and severity < Severity.CRITICAL and topic not in APPROVALS
+    """True when a storm may fold the message into a digest: never a critical one, an approval or a page."""
+    return channel in READ_BY_PEOPLE and severity < Severity.CRITICAL and topic not in _ONE_BY_ONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,8 @@ class Notification:
     tenant_id: TenantId
     incident_id: UUID | None
     channel: str
+    target: str = ""
+    """Where in the channel; "" = where it goes by its settings."""
     topic: Topic
     severity: Severity
     payload: dict[str, Any]
@@ -69,6 +70,7 @@ class Notification:
     attempts: int
     """Deliveries begun, the present one included."""
     deferrals: int
+    """Deliveries that cost no attempt, and of which nobody knows whether they arrived."""
     receipt: dict[str, Any] | None = None
     """Of an earlier delivery: an updated digest knows where it stands."""
 
@@ -83,12 +85,15 @@ class Receipt:
 class Deferred(Transient):
     """The channel, not the message, is the trouble (down, or it asks for patience).
 
-    The message keeps all its attempts, and the whole channel waits.
+    The message keeps all its attempts, and the whole channel waits; with a `lane` only what takes the same one.
+    `unsent`: the other side said that it did not take the message, so that nobody has to look whether it did.
     """
 
-    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, lane: str = "", unsent: bool = False
+    ) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.lane, self.unsent = retry_after, lane, unsent
 
 
 class NotYet(Transient):

@@ -18,10 +18,13 @@ def impact(decision: Decision) -> str:
     return f"{radius.attack_events} {what}/{share:.0%} of all"
 
 
-def following(decision: Decision) -> str:
-    """What happens next, and until when."""
+def following(decision: Decision, answered: bool | None = None) -> str:
+    """What happens next, and until when. `answered`: what people said to the steps that wait for them; None = nothing
+    yet."""
     waiting = gated(decision)
-    if waiting:
+    if answered is False:
+        return "a person looks at it: what was asked for was not approved"
+    if waiting and answered is None:
         return f"{max(s.gate for s in waiting).label} before {decision.expires_at:%H:%M}Z"
     if decision.verify is not None:
         return f"verification within {span(decision.verify.deadline + decision.verify.hold)}"

@@ -24,15 +24,15 @@ class Role(StrEnum):
     BREAK_GLASS = "break_glass"
 
 
-Provider = Literal["email", "slack"]
+Provider = Literal["email", "slack", "oidc"]
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
     """A person as an edge sees them: an account, not yet looked up.
 
-    `email` is what somebody typed (Prefect UI, CLI) and proves nothing by itself; `slack` comes from a
-    signed request.
+    `email` is what somebody typed (Prefect UI, CLI) and proves nothing by itself, or whom a session belongs to;
+    `slack` comes from a signed request, `oidc` from a signed token.
     """
 
     provider: Provider
@@ -48,6 +48,11 @@ class PersonRef:
     def by_slack(cls, team: str, user: str) -> "PersonRef":
         """Somebody who clicked in Slack, by team and user id."""
         return cls("slack", user, team)
+
+    @classmethod
+    def by_oidc(cls, issuer: str, subject: str) -> "PersonRef":
+        """Somebody an identity provider vouched for, by its own id of them."""
+        return cls("oidc", subject, issuer)
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.team + '/' if self.team else ''}{self.account}"

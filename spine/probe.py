@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from spine.errors import Refused
 
 HTTPS_PORT = 443
-_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
+_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _GLOBAL_V6 = ip_network("2000::/3")
 """All that is given out as global unicast; mapped, compatible, translated, local and multicast lie outside."""
 _SPECIAL = tuple(

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
 _NAMES = (
@@ -111,6 +112,7 @@ _MEASURES = _words(
 """Last words that make a name speak of how many or how long, not of the secret itself."""
 
 
+@lru_cache(maxsize=1024)
 def names_secret(key: str) -> bool:
     """True when a value under this name is to be hidden whatever it looks like."""
     words = tuple(word.lower() for word in _WORD.findall(key))
@@ -126,6 +128,7 @@ def names_secret(key: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def names_measure(key: str) -> bool:
     """True when a number under this name counts or times something (`token_ttl_minutes`)."""
     words = _WORD.findall(key)

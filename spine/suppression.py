@@ -17,7 +17,9 @@ from spine.severity import Severity
 
 LONGEST = timedelta(hours=4)
 """Source: RUNBOOKS 0."""
-NEVER_SUPPRESSED = frozenset({"success_after_attack", "accepted_bad_token", "confirmed_leak", "break_glass_login"})
+NEVER_SUPPRESSED = frozenset(
+    {"success_after_attack", "accepted_bad_token", "accepted_bad_callback", "confirmed_leak", "break_glass_login"}
+)
 """Facts that page whatever was announced. Source: RUNBOOKS 0."""
 
 

@@ -15,9 +15,15 @@ class Flaw(StrEnum):
     ALGORITHM = "its algorithm is not on the list"
     KEY = "its key is not trusted"
     BINDING = "issuer, audience and key do not belong together"
+    ADDRESS = "its key came from an address that is not on the list (jku, x5u)"
 
 
-_SAYS = {"alg_allowed": Flaw.ALGORITHM, "kid_trusted": Flaw.KEY, "binding_ok": Flaw.BINDING}
+_SAYS = {
+    "alg_allowed": Flaw.ALGORITHM,
+    "kid_trusted": Flaw.KEY,
+    "binding_ok": Flaw.BINDING,
+    "url_trusted": Flaw.ADDRESS,
+}
 
 
 def flaw_of(said: Any) -> Flaw | None:

@@ -42,7 +42,7 @@ def accepted_step(secret: str, code: str, *, at: datetime, last_step: int) -> in
 
     Every candidate is compared in full: the time taken tells neither which matched nor how far.
     """
-    typed = code.replace(" ", "").strip()
+    typed = code.encode("utf-8", "replace").decode().replace(" ", "").strip()  # half a character is a wrong code
     totp = pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD_SECONDS)
     found: int | None = None
     for step in range(step_at(at) - WINDOW, step_at(at) + WINDOW + 1):

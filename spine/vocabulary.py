@@ -49,7 +49,7 @@ _MAIL = ("recipient_domain", "template", "error_code", "smtp_status", "invalid_u
 _DELIVERY = (*_MAIL, "delivery_state", "delivery_seconds", "bounce")
 _LINK = ("link_problem", "link_age_seconds", "scanner", "clock_skew_seconds", "error_code")
 _OAUTH = ("client_id", "release", "stage", "flow", "http_status", "redirect_hash", "error_code")
-_JWT = ("kid", "alg", "iss", "aud", "service", "client_id", "kid_trusted", "alg_allowed", "binding_ok",
+_JWT = ("kid", "alg", "iss", "aud", "service", "client_id", "kid_trusted", "alg_allowed", "binding_ok", "url_trusted",
         "jwks_age_seconds", "clock_skew_seconds")  # fmt: skip
 _KEYS = ("kid", "iss", "service", "jwks_age_seconds", "http_status", "error_code")
 _TENANT = ("allowed", "granted", "grant_id", "resource", "service", "cache_owner_tenant_id", "canary_tenant_id",
@@ -114,7 +114,8 @@ VOCABULARY: Mapping[EventType, Entry] = MappingProxyType(
         ),
         T.OAUTH_STARTED: Entry("a user was sent to a provider", (OAUTH,), _OAUTH),
         T.OAUTH_CALLBACK_OK: Entry(
-            "a provider sent the user back and all went well", (OAUTH,), _OAUTH, T.OAUTH_CALLBACK_ERROR
+            "a provider sent the user back and all went well", (OAUTH,),
+            (*_OAUTH, "state_ok", "nonce_ok", "redirect_ok"), T.OAUTH_CALLBACK_ERROR,
         ),
         T.OAUTH_CALLBACK_ERROR: Entry(
             "a callback, exchange or userinfo request failed", (OAUTH,), (*_OAUTH, "oauth_error", "error_class"),

@@ -18,6 +18,8 @@ def evidence_lines(incident: Incident, decision: Decision | None) -> tuple[str, 
     summary = incident.summary
     addresses = summary.get("addresses", [])
     lines = [cut(clean(incident.title), WORD)]
+    for part in summary.get("ill", [])[:5]:
+        lines.append(cut(clean(f"{part['part']}: {part['said']} {part['means']} {part['do']}"), 3 * WORD))
     if addresses:
         more = summary.get("addresses_total", len(addresses)) - len(addresses[:5])
         named = ", ".join(clean(str(address)) for address in addresses[:5])

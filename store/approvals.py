@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Row, text
 from spine.approval import Approval, ApprovalStatus, Ballot, approval_id
 from spine.audit import AuditAction
 from spine.ids import ApprovalId, DecisionId, IncidentId, PersonId, TenantId
-from spine.notification import Topic, channels_for
+from spine.notification import Topic
 from spine.plan import Decision, Gate, Risk, Verb
 from spine.policy import votes_needed
+from spine.routing import News
 from spine.settings import Settings
 from spine.severity import Severity
-from store import audit, drills, incidents, outbox
+from store import audit, drills, incidents, outbox, routes
 
 _GATES = {gate.label: gate for gate in (Gate.STEP_UP, Gate.APPROVE, Gate.TWO_PERSON)}
 _RISKS = list(Risk)
@@ -101,7 +102,7 @@ def locked(connection: Connection, approval_id: ApprovalId | str, tenant: Tenant
     approval = get(connection, ApprovalId(key))
     if approval is None or tenant not in (None, approval.tenant_id):
         return None
-    incidents.get(connection, approval.incident_id, lock=True)
+    _lock_incident(connection, approval)
     row = connection.execute(text("select * from approvals where id = :id for update"), {"id": key}).one()
     return from_row(row)
 
@@ -167,7 +168,7 @@ def void(connection: Connection, approval: ApprovalId, because: str, *, now: dat
     asked = get(connection, approval)
     if asked is None:
         return False
-    incidents.get(connection, asked.incident_id, lock=True)
+    _lock_incident(connection, asked)
     taken = connection.execute(
         text(
             "update approvals set status = 'void', decided_at = :now, reason = :because"
@@ -237,8 +238,9 @@ def note(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """The timeline and the audit entry of something that happened to an approval."""
-    incident = incidents.get(connection, approval.incident_id)
-    incidents.append_timeline(connection, incident, now, action.value, actor, summary)
+    if approval.incident_id is not None:
+        incident = incidents.get(connection, approval.incident_id)
+        incidents.append_timeline(connection, incident, now, action.value, actor, summary)
     facts = {"gate": approval.gate.label, "steps": approval.steps, "summary": summary, **(detail or {})}
     audit.append(
         connection, approval.tenant_id, action, actor=actor, at=now, subject=f"approval:{approval.id}",
@@ -258,17 +260,24 @@ def tell(
 ) -> None:
     """The outbox rows of a question or its answer; `page` makes them critical. A drill pages nobody, and one that
     decides by itself asks nobody."""
-    incident = incidents.get(connection, approval.incident_id)
-    if incident.synthetic and (page or not drills.asks_people(connection, incident.drill_id)):
+    incident = incidents.get(connection, approval.incident_id) if approval.incident_id else None
+    if incident and incident.synthetic and (page or not drills.asks_people(connection, incident.drill_id)):
         return
-    severity = Severity.CRITICAL if page else incident.severity
+    severity = Severity.CRITICAL if page else incident.severity if incident else Severity.HIGH
+    kind = incident.kind if incident else None
+    news = News(tenant=approval.tenant_id, topic=topic, severity=severity, kind=kind, at=now)
     ratified = approval.ratified_at is not None and approval.status is _S.APPROVED  # its later end is news again
     mark = "page" if page else "ratified" if ratified else approval.status.value
     outbox.put(
         connection, approval.tenant_id, topic, {"approval": str(approval.id)}, severity=severity,
         incident_id=approval.incident_id, dedupe=f"{topic.value}:{approval.id}:{mark}", now=now,
-        channels=channels_for(topic, severity, settings.notify),
+        channels=[str(one) for one in routes.routed(connection, news, settings.notify).destinations],
     )  # fmt: skip
+
+
+def _lock_incident(connection: Connection, approval: Approval) -> None:
+    if approval.incident_id is not None:
+        incidents.get(connection, approval.incident_id, lock=True)
 
 
 def _some(connection: Connection, where: str, values: dict[str, Any]) -> list[Approval]:

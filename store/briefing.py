@@ -1,5 +1,6 @@
 """What a notification is about, as it stands at delivery."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -20,17 +21,29 @@ def latest_decision(connection: Connection, incident: IncidentId) -> Decision | 
     return _decision(connection, "where incident_id = :id order by seq desc limit 1", incident)
 
 
-def prompt_is_coming(connection: Connection, approval: ApprovalId, channel: str) -> bool:
-    """True while the question itself is still to be posted in `channel`."""
+def prompt_is_coming(connection: Connection, approval: ApprovalId, channel: str, target: str = "") -> bool:
+    """True while the question itself is still to be posted at `target` of `channel`."""
     return bool(
         connection.execute(
             text(
                 "select exists(select from outbox where topic = 'approval.requested' and channel = :channel"
-                " and status = 'pending' and payload ->> 'approval' = :id)"
+                " and target = :target and status = 'pending' and payload ->> 'approval' = :id)"
             ),
-            {"channel": channel, "id": str(approval)},
+            {"channel": channel, "target": target, "id": str(approval)},
         ).scalar_one()
     )
+
+
+def asked_at(connection: Connection, approval: ApprovalId, channel: str, target: str) -> dict[str, Any] | None:
+    """The receipt of the question, as it stands at `target` of `channel`; None = it was not posted there."""
+    found: dict[str, Any] | None = connection.execute(
+        text(
+            "select receipt from outbox where topic like 'approval.%' and channel = :channel and target = :target"
+            " and status = 'sent' and payload ->> 'approval' = :id order by sent_at desc limit 1"
+        ),
+        {"channel": channel, "target": target, "id": str(approval)},
+    ).scalar_one_or_none()
+    return found
 
 
 def keep_prompt(connection: Connection, approval: ApprovalId, receipt: str) -> None:

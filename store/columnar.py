@@ -38,6 +38,8 @@ _REMEMBERED = 500_000
 """Different values per column remembered between batches."""
 REFUSED = "_refused"
 """A column by which a reader refuses rows it could not make sense of: the reason, or null."""
+_TOLD = 600
+"""Characters of a refusal that tell of columns."""
 Table = Any
 Column = Any
 
@@ -67,7 +69,22 @@ class FrameCheck:
     _known: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
     def check(self, table: Table) -> Checked:
-        """Sort the rows of one batch into good and refused; a row is refused for the first reason found."""
+        """Sort the rows of one batch into good and refused; a row is refused for the first reason found.
+
+        Raises:
+            Refused: a column is of a type that no value of its name can have (a list as id, bytes that are no text).
+        """
+        try:
+            return self._checked(table)
+        except (pa.ArrowException, OverflowError) as error:
+            types = ", ".join(f"{field.name} is {field.type}" for field in table.schema)
+            raise Refused(
+                "source.columns",
+                f"The columns are not those of events: {error}. Rows before this batch were taken, none of it was. "
+                f"Its columns: {types[:_TOLD]}",
+            ) from error
+
+    def _checked(self, table: Table) -> Checked:
         refused = _refused_before(table)
         made: dict[str, Column] = {}
         kinds = self._mapped(table, "type", check_kind, refused, missing=True)

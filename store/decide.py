@@ -5,7 +5,7 @@ policy refuses is a value, not an exception, so that the record of the attempt i
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
@@ -21,8 +21,9 @@ from spine.person import Person, PersonRef, Role
 from spine.plan import Decision
 from spine.policy import RATIFY_WITHIN, may_decide
 from spine.redact import redact_text
+from spine.session import fresh
 from spine.settings import Settings
-from store import approvals, audit, people, refusals
+from store import approvals, audit, flag_changes, people, refusals, votes
 from store.engine import Database
 from store.retry import retrying
 from store.stepup import StepUp, step_up
@@ -51,17 +52,19 @@ def decide(
     via: Via,
     reason: str = "",
     totp: str | None = None,
+    stepped_up_at: datetime | None = None,
     settings: Settings,
     now: datetime | None = None,
     tenant: TenantId | None = None,
 ) -> Outcome:
     """Cast a vote. The first to decide wins; everybody later is told who did.
 
-    `tenant` is that of the caller's credentials, where the way in has one: another tenant's approvals are
-    then unknown. `now` defaults to the machine's clock.
+    A second factor is a code (`totp`), or was shown in the caller's own session (`stepped_up_at`, from
+    `gateway.caller.Caller` and from nowhere else) not long ago. `tenant` is that of the caller's credentials,
+    where the way in has one: another tenant's approvals are then unknown. `now` defaults to the machine's clock.
     """
     moment = aware(now or SystemClock().now())
-    cast = _Cast(person, vote, via, redact_text(reason.strip())[:_LONGEST_REASON], totp or "", moment)
+    cast = _Cast(person, vote, via, redact_text(reason.strip())[:_LONGEST_REASON], totp or "", moment, stepped_up_at)
 
     def transaction() -> Outcome:
         with database.system() as connection:
@@ -83,6 +86,7 @@ class _Cast:
     reason: str
     totp: str
     at: datetime
+    stepped_up_at: datetime | None = None
 
 
 class _Case:
@@ -100,15 +104,15 @@ class _Case:
         assert self.person is not None
         if ended := self._ended():
             return ended
-        votes = approvals.ballots(self.connection, self.approval.id)
-        mine = next((ballot for ballot in votes if ballot.person_id == self.person.id), None)
-        if refusal := rules.refusal(self.approval, self.person, self.cast.vote, votes):
+        before = approvals.ballots(self.connection, self.approval.id)
+        mine = next((ballot for ballot in before if ballot.person_id == self.person.id), None)
+        if refusal := rules.refusal(self.approval, self.person, self.cast.vote, before):
             repeated = mine is not None and mine.account == str(self.cast.ref)
             return self._answer(refusal.code, refusal.message) if repeated else self._refused(refusal)
         stepped_up = rules.needs_stepup(self.approval, self.cast.vote, self.cast.via)
         if stepped_up and (refusal := self._step_up(self.person)):
             return self._answer(refusal.code, refusal.message)
-        return self._vote(self.person, votes, stepped_up)
+        return self._vote(self.person, before, stepped_up)
 
     def _ended(self) -> Outcome | None:
         approval, at = self.approval, self.cast.at
@@ -127,6 +131,9 @@ class _Case:
 
     def _step_up(self, person: Person) -> Refusal | None:
         """None when the second factor holds; its use, or the failed attempt, is recorded either way."""
+        if not self.cast.totp and self._shown_in_session():
+            self._record(AuditAction.STEPUP_DECIDED, "accepted", {"for": self.cast.vote, "by": "session"})
+            return None
         if not self.cast.totp:
             return Refusal(Code.STEPUP_NEEDED, "This needs the six-digit code of your authenticator.")
         result = step_up(self.connection, person.id, self.cast.totp, now=self.cast.at, settings=self.settings)
@@ -137,17 +144,23 @@ class _Case:
         self._record_refusal(AuditAction.STEPUP_DECIDED, result.value, refusal, {"for": self.cast.vote})
         return refusal
 
-    def _vote(self, person: Person, votes: list[Ballot], stepped_up: bool) -> Outcome:
+    def _shown_in_session(self) -> bool:
+        max_age = timedelta(seconds=self.settings.signin.stepup_seconds)
+        proven = self.cast.via not in rules.UNPROVEN
+        return proven and fresh(self.cast.stepped_up_at, self.cast.at, max_age)
+
+    def _vote(self, person: Person, before: list[Ballot], stepped_up: bool) -> Outcome:
         cast = self.cast
         ballot = Ballot(
             person_id=person.id, vote=cast.vote, via=cast.via, account=str(cast.ref), stepped_up=stepped_up,
             reason=cast.reason, at=cast.at,
         )  # fmt: skip
-        _store(self.connection, self.approval, ballot)
+        counted = [*votes.standing(self.connection, self.approval, before), ballot]
+        votes.cast(self.connection, self.approval, ballot)
         self._break_glass(person)
-        status = rules.status_after(self.approval, [*votes, ballot])
+        status = rules.status_after(self.approval, counted)
         if status is ApprovalStatus.PENDING:
-            return self._counted(person, len(votes) + 1)
+            return self._counted(person, len(counted))
         self.approval = self._end(status, person, cast.reason)
         summary = f"{person.name} {'approved' if status is ApprovalStatus.APPROVED else 'denied'} via {cast.via}"
         self._note(status.value, summary, {"reason": cast.reason, "via": cast.via, "stepped_up": stepped_up})
@@ -236,6 +249,8 @@ _DECIDE = text("""
 
 def _void_because(connection: Connection, approval: Approval) -> str | None:
     """Holds the question against the world as it is: the frozen plan is read again and its hash made again."""
+    if approval.change_id is not None:
+        return flag_changes.void_because(connection, approval.change_id, approval.plan_hash)
     row = connection.execute(
         text(
             "select i.status = 'resolved' as ended, d.superseded_at is null as in_force, d.body::text as body"
@@ -248,20 +263,6 @@ def _void_because(connection: Connection, approval: Approval) -> str | None:
     except ValidationError:
         plan_hash = None
     return rules.void_because(approval, plan_hash=plan_hash, incident_ended=row.ended)
-
-
-def _store(connection: Connection, approval: Approval, ballot: Ballot) -> None:
-    connection.execute(
-        text(
-            "insert into approval_votes(approval_id, tenant_id, person_id, vote, via, account, stepped_up, reason, at)"
-            " values(:id, :tenant, :person, :vote, :via, :account, :stepped_up, :reason, :at)"
-        ),
-        {
-            "id": approval.id, "tenant": approval.tenant_id, "person": ballot.person_id, "vote": ballot.vote,
-            "via": ballot.via, "account": ballot.account, "stepped_up": ballot.stepped_up, "reason": ballot.reason,
-            "at": ballot.at,
-        },
-    )  # fmt: skip
 
 
 def _name(connection: Connection, approval: Approval) -> str | None:

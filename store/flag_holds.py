@@ -5,13 +5,14 @@ Every change is written with its audit entry and raises the tenant's epoch, in t
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
 from spine.audit import AuditAction
+from spine.easing import Stage
 from spine.flag import Hold
 from spine.flag.hold import Scalar
 from spine.ids import TenantId
@@ -42,6 +43,7 @@ def hold(
             "condition": json.dumps(wanted.condition) if wanted.condition else None,
             "metadata": json.dumps(dict(wanted.metadata)), "created": wanted.created_at, "expires": wanted.expires_at,
             "everybody": everybody,
+            "easing": json.dumps([[stage.before_end.total_seconds(), stage.back] for stage in wanted.easing]),
         },
     ).one_or_none()  # fmt: skip
     if new is not None:
@@ -56,7 +58,7 @@ def release(connection: Connection, lease_id: UUID, *, actor: str, incident: UUI
     row = connection.execute(
         text(
             "update flag_holds set released_at = :at where lease_id = :id and released_at is null"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, easing, shadow"
         ),
         {"at": at, "id": lease_id},
     ).one_or_none()
@@ -77,7 +79,7 @@ def prolong(
         text(
             "update flag_holds set expires_at = :until where lease_id = :id and released_at is null"
             " and expires_at < :until"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, easing, shadow"
         ),
         {"until": until, "id": lease_id},
     ).one_or_none()
@@ -105,7 +107,7 @@ def renew(
         text(
             "update flag_holds set expires_at = greatest(expires_at, :until),"
             " metadata = metadata || cast(:metadata as jsonb) where lease_id = :id and released_at is null"
-            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, shadow"
+            " returning lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, easing, shadow"
         ),
         {"until": until, "metadata": json.dumps(dict(metadata)), "id": lease_id},
     ).one_or_none()
@@ -138,9 +140,9 @@ def holds_of(
 
 _HOLD = text("""
     insert into flag_holds(lease_id, tenant_id, key, variant, condition, metadata, created_at, expires_at, everybody,
-        shadow)
+        easing, shadow)
     values(:lease, :t, :k, :variant, cast(:condition as jsonb), cast(:metadata as jsonb), :created, :expires,
-        :everybody, (select shadow from leases where id = :lease))
+        :everybody, cast(:easing as jsonb), (select shadow from leases where id = :lease))
     on conflict (lease_id) do nothing returning shadow
 """)
 
@@ -161,6 +163,8 @@ def _changed_by_lease(
     image = {
         "lease": str(changed.lease_id), "variant": changed.variant, "condition": changed.condition,
         "metadata": dict(changed.metadata), "expires_at": changed.expires_at.isoformat(),
+        **({"easing": [[stage.before_end.total_seconds(), stage.back] for stage in changed.easing]}
+           if changed.easing else {}),
         **({"shadow": True} if shadow else {}),
     }  # fmt: skip
     audit.append(
@@ -173,4 +177,5 @@ def _hold(row: Row[Any]) -> Hold:
     return Hold(
         lease_id=row.lease_id, key=row.key, variant=row.variant, condition=row.condition,
         metadata=row.metadata, created_at=row.created_at, expires_at=row.expires_at,
+        easing=tuple(Stage(before_end=timedelta(seconds=left), back=back) for left, back in row.easing),
     )  # fmt: skip

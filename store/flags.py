@@ -3,49 +3,25 @@
 Every change is written with its audit entry and raises the tenant's epoch, in the caller's transaction.
 """
 
-import hashlib
-import json
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import rfc8785
 from sqlalchemy import Connection, Row, text
 
-from spine.audit import AuditAction
 from spine.errors import Refused
-from spine.flag import CATALOGUE, Definition, FlagVersion, Hold, compose, parse_definition
+from spine.flag import CATALOGUE, Definition, FlagVersion, Hold, parse_definition
 from spine.flag.controller import conflict
 from spine.flag.drift import drift
+from spine.flag.schedule import Planned, in_order
+from spine.flag.stored import StoredFlag as StoredFlag  # noqa: PLC0414 - part of what this module gives out
 from spine.ids import TenantId
 from spine.lease import Lease
-from store import audit
-from store.flag_epoch import raise_epoch
+from store import flag_changes, flag_write
 from store.flag_holds import holds_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFlag:
-    """A flag's base as it stands, and what is held on top of it. Version 0 = the catalogue's own."""
-
-    key: str
-    version: int
-    definition: Definition
-    purpose: str
-    owner: str
-    updated_at: datetime | None
-    holds: tuple[Hold, ...] = ()
-
-    def at(self, now: datetime) -> Definition:
-        """What applications see at `now`."""
-        return compose(self.definition, self.holds, now)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the base definition in canonical JSON."""
-        return hashlib.sha256(rfc8785.dumps(self.definition.stored())).hexdigest()
 
 
 def get(connection: Connection, tenant: TenantId, key: str, *, shadows_of: UUID | None = None) -> StoredFlag | None:
@@ -54,7 +30,8 @@ def get(connection: Connection, tenant: TenantId, key: str, *, shadows_of: UUID 
     rows = connection.execute(
         text("select * from flags where tenant_id = :t and key = :k"), {"t": tenant, "k": key}
     ).all()
-    return _flags(rows, holds_of(connection, tenant, key, shadows_of=shadows_of)).get(key)
+    holds = holds_of(connection, tenant, key, shadows_of=shadows_of)
+    return _flags(rows, holds, flag_changes.planned(connection, tenant, key)).get(key)
 
 
 def effective(connection: Connection, tenant: TenantId, key: str, now: datetime) -> Definition | None:
@@ -66,12 +43,12 @@ def effective(connection: Connection, tenant: TenantId, key: str, now: datetime)
 def all_flags(connection: Connection, tenant: TenantId) -> dict[str, StoredFlag]:
     """Every flag of `tenant`, the catalogue's included."""
     rows = connection.execute(text("select * from flags where tenant_id = :t"), {"t": tenant}).all()
-    return _flags(rows, holds_of(connection, tenant))
+    return _flags(rows, holds_of(connection, tenant), flag_changes.planned(connection, tenant))
 
 
 def effective_set(connection: Connection, tenant: TenantId, now: datetime) -> dict[str, Definition]:
     """What applications see of every flag at `now`."""
-    return {key: flag.at(now) for key, flag in all_flags(connection, tenant).items()}
+    return {key: flag.at(now) for key, flag in all_flags(connection, tenant).items() if not flag.base_at(now).archived}
 
 
 def put(
@@ -86,33 +63,24 @@ def put(
     at: datetime,
     purpose: str | None = None,
     owner: str | None = None,
+    temporary: bool | None = None,
 ) -> int:
     """Make `definition` the new base if the base is still at `expected_version` (0 = not stored yet).
 
-    Returns the new version. Holds are not touched.
+    Returns the new version. Holds are not touched; what was planned for the flag is overtaken, and does not happen.
 
     Raises:
         Refused: the definition is not valid, nobody signs for it, or somebody was faster (`flag.conflict`).
     """
     checked = _signed(key, definition, actor, reason)
-    before = get(connection, tenant, key)
-    if (seen := before.version if before else 0) != expected_version:
+    flag_write.settle(connection, tenant, key, at)
+    if (seen := flag_write.base(connection, tenant, key).version) != expected_version:
         raise conflict(key, expected_version, seen)
-    values = {
-        "t": tenant, "k": key, "definition": json.dumps(checked.stored()), "at": at,
-        "expected": expected_version, "purpose": purpose, "owner": owner,
-    }  # fmt: skip
-    version: int | None = connection.execute(_CREATE if expected_version == 0 else _UPDATE, values).scalar_one_or_none()
-    if version is None:
-        raise conflict(key, expected_version, seen + 1)  # somebody committed since we looked
-    connection.execute(_REMEMBER, {**values, "version": version, "actor": actor, "reason": reason})
-    raise_epoch(connection, tenant)
-    audit.append(
-        connection, tenant, AuditAction.FLAG_CHANGED, actor=actor, at=at, subject=f"flag:{key}",
-        before={"version": before.version, "definition": before.definition.stored()} if before else None,
-        after={"version": version, "definition": checked.stored()}, detail={"reason": reason},
+    overtaken = flag_write.overtake(connection, tenant, key, at)
+    return flag_write.write(
+        connection, tenant, key, checked, actor=actor, reason=reason, at=at, purpose=purpose, owner=owner,
+        temporary=temporary, detail={"overtaken": [str(one) for one in overtaken]} if overtaken else None,
     )  # fmt: skip
-    return version
 
 
 def _signed(key: str, definition: Mapping[str, Any], actor: str, reason: str) -> Definition:
@@ -180,23 +148,24 @@ def without_variant(connection: Connection, key: str, variant: str) -> list[str]
     return list(rows.scalars())
 
 
-_CREATE = text("""
-    insert into flags(tenant_id, key, version, definition, purpose, owner, updated_at)
-    values(:t, :k, 1, cast(:definition as jsonb), coalesce(:purpose, ''), coalesce(:owner, ''), :at)
-    on conflict do nothing returning version
-""")
-_UPDATE = text("""
-    update flags set version = version + 1, definition = cast(:definition as jsonb), updated_at = :at,
-        purpose = coalesce(:purpose, purpose), owner = coalesce(:owner, owner)
-    where tenant_id = :t and key = :k and version = :expected returning version
-""")
-_REMEMBER = text("""
-    insert into flag_history(tenant_id, key, version, definition, actor, reason, at)
-    values(:t, :k, :version, cast(:definition as jsonb), :actor, :reason, :at)
-""")
+def broken(connection: Connection, tenant: TenantId) -> dict[str, str]:
+    """Stored flags that are no valid definition (written past `put`), and why. The others are not affected."""
+    found = {}
+    for row in connection.execute(text("select key, definition from flags where tenant_id = :t"), {"t": tenant}):
+        if (why := _fault(row.key, row.definition)) is not None:
+            found[row.key] = why
+    return found
 
 
-def _flags(rows: Sequence[Row[Any]], holds: Sequence[Hold]) -> dict[str, StoredFlag]:
+def _fault(key: str, raw: Any) -> str | None:
+    try:
+        parse_definition(key, raw)
+    except (Refused, TypeError, ValueError, RecursionError) as error:
+        return str(error)
+    return None
+
+
+def _flags(rows: Sequence[Row[Any]], holds: Sequence[Hold], planned: Sequence[Planned]) -> dict[str, StoredFlag]:
     found = {
         known.key: StoredFlag(
             key=known.key, version=0, definition=known.definition, purpose=known.purpose, owner="", updated_at=None
@@ -204,15 +173,17 @@ def _flags(rows: Sequence[Row[Any]], holds: Sequence[Hold]) -> dict[str, StoredF
         for known in CATALOGUE.values()
     }
     for row in rows:
-        found[row.key] = StoredFlag(
-            key=row.key, version=row.version, definition=Definition.model_validate(row.definition),
-            purpose=row.purpose, owner=row.owner, updated_at=row.updated_at,
-        )  # fmt: skip
-    return {key: _with_holds(flag, holds) for key, flag in found.items()}
-
-
-def _with_holds(flag: StoredFlag, holds: Sequence[Hold]) -> StoredFlag:
-    return StoredFlag(
-        key=flag.key, version=flag.version, definition=flag.definition, purpose=flag.purpose, owner=flag.owner,
-        updated_at=flag.updated_at, holds=tuple(h for h in holds if h.key == flag.key),
-    )  # fmt: skip
+        found.pop(row.key, None)
+        with contextlib.suppress(ValueError, TypeError):  # `broken` tells; one bad flag never takes the set down
+            found[row.key] = StoredFlag(
+                key=row.key, version=row.version, definition=Definition.model_validate(row.definition),
+                purpose=row.purpose, owner=row.owner, temporary=row.temporary, updated_at=row.updated_at,
+            )  # fmt: skip
+    return {
+        key: replace(
+            flag,
+            holds=tuple(h for h in holds if h.key == key),
+            planned=tuple(in_order(p for p in planned if p.key == key)),
+        )
+        for key, flag in found.items()
+    }

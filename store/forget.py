@@ -6,17 +6,20 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from spine.ids import TenantId
+from store import ceremonies, links, rate, sessions
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Delete notifications delivered, and requests answered, before `before`; returns how many rows.
+    """Delete what was delivered, answered, heard of alerts and of sign-ins ended before `before`; returns how many.
 
     Undelivered messages stay, and so does everything of an incident that is not resolved: later messages
     update what was posted for it.
     """
     gone = 0
-    for statement in (_FOLDED, _SENT, _REQUESTS):
+    for statement in (_FOLDED, _SENT, _REQUESTS, _ALERTS):
         gone += connection.execute(statement, {"before": before}).rowcount
+    for table in (sessions, ceremonies, links, rate):
+        gone += table.forget(connection, before)
     return gone
 
 
@@ -39,4 +42,5 @@ _SENT = text(
     f"delete from outbox o where o.status = 'sent' and o.sent_at < :before and {_OVER}"  # noqa: S608 - constants
     " and not exists (select from outbox f where f.folded_into = o.id)"
 )
+_ALERTS = text(f"delete from alerts o where o.received_at < :before and {_OVER}")  # noqa: S608 - constants
 _REQUESTS = text("delete from idempotency_keys where first_seen_at < :before and response is not null")

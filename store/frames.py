@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from spine.detect.fault.family import COMPLETED, COUNTED, FAILED
+from spine.detect.fault.family import COUNTED
 from spine.detect.frames import COLUMNS, Frames
 from store.entities import read_entities
 from store.moment import hour_up_to
@@ -26,10 +26,12 @@ _LOGIN = len(COLUMNS["logins"])
 """So many columns of a row of tick_logins.sql are the login's; the rest is its address's past."""
 _FAILURES = _LOGIN + COLUMNS["addresses"].index("failures") - 2
 """Null where an address has no past: a drill's."""
-_FAULTS = {"types": list(COUNTED), "expected": [*FAILED, *COMPLETED]}
+_FAILED, _SYNTHETIC = COLUMNS["logins"].index("fail_60m"), COLUMNS["logins"].index("synthetic")
+_FAULTS = {"types": list(COUNTED)}
 Rows = list[tuple[Any, ...]]
 
 
+@pd.option_context("future.infer_string", False)
 def read_frames(connection: Connection, now: datetime) -> Frames:
     """The frames at `now`, as the system role; fold first. Makes the baselines when an hour has begun.
 
@@ -39,7 +41,7 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
     ensure_profile(connection, now)
     with cursor_of(connection) as cursor:
         logins = cursor.execute(sql("tick_logins"), hour_up_to(now)).fetchall()
-        tenants = cursor.execute(sql("tick_tenants"), hour_up_to(now)).fetchall()
+        tenants = cursor.execute(sql("tick_tenants"), {"now": now, **_failing(logins)}).fetchall()
         unknown = unknown_rows(cursor, now, hour_of(now), logins)
         faults = cursor.execute(sql("tick_faults"), {"now": now, **_FAULTS}).fetchall()
     addresses = {row[:2]: row[:2] + row[_LOGIN:] for row in logins if row[_FAILURES] is not None}
@@ -53,6 +55,12 @@ def read_frames(connection: Connection, now: datetime) -> Frames:
         entities=read_entities(connection, now),
         faults=frame("faults", faults),
     )
+
+
+def _failing(logins: Rows) -> dict[str, Any]:
+    """The addresses where somebody failed, drills apart: one a line, for an array of texts costs its quoting."""
+    keys = {row[:2] for row in logins if row[_FAILED] and not row[_SYNTHETIC]}
+    return {"tenants": [tenant for tenant, _ in keys], "ips": "\n".join(ip for _, ip in keys)}
 
 
 def read_series(connection: Connection, now: datetime) -> Rows:

@@ -53,6 +53,14 @@ def begin(connection: Connection, tenant: TenantId, key: str, sha256: bytes, *, 
     return Turn(kept.first_seen_at, kept.response)
 
 
+def give_up(connection: Connection, tenant: TenantId, key: str) -> None:
+    """Forget a request that was refused: nothing was done, and the key may be used again."""
+    connection.execute(
+        text("delete from idempotency_keys where tenant_id = :tenant and key = :key and response is null"),
+        {"tenant": tenant, "key": key},
+    )
+
+
 def finish(connection: Connection, tenant: TenantId, key: str, response: dict[str, Any]) -> None:
     """Keep the answer."""
     connection.execute(

@@ -17,7 +17,7 @@ from spine.plain import clean
 from spine.severity import Severity
 from store.engine import log_when_committed
 
-_COLUMNS = (
+COLUMNS = (
     "id, tenant_id, kind, subject, status, severity, title, first_event_at, opened_at, last_finding_at, "
     "acknowledged_at, mitigated_at, resolved_at, verify_after, reopens, suppressed_by, flow_run_id, fence, "
     "synthetic, drill_id, summary"
@@ -35,45 +35,52 @@ def get(connection: Connection, incident_id: UUID, *, lock: bool = False) -> Inc
     Raises:
         Refused: there is none with this id that this role may see.
     """
-    query = f"select {_COLUMNS} from incidents where id = :id" + (" for no key update" if lock else "")
+    query = f"select {COLUMNS} from incidents where id = :id" + (" for no key update" if lock else "")
     row = connection.execute(text(query), {"id": incident_id}).one_or_none()
     if row is None:
         raise Refused("incident.unknown", f"There is no incident {incident_id}. `opsspine incidents list` shows all.")
-    return _incident(row)
+    return from_row(row)
 
 
 def list_live(connection: Connection) -> list[Incident]:
     """Every incident that is not resolved, worst and oldest first."""
-    query = f"select {_COLUMNS} from incidents where status <> 'resolved' order by severity desc, opened_at, id"
-    return [_incident(row) for row in connection.execute(text(query))]
+    query = f"select {COLUMNS} from incidents where status <> 'resolved' order by severity desc, opened_at, id"
+    return [from_row(row) for row in connection.execute(text(query))]
+
+
+def list_just_resolved(connection: Connection, since: datetime) -> list[Incident]:
+    """Incidents that were resolved after `since` and had a run, in the order of their end."""
+    query = f"select {COLUMNS} from incidents where status = 'resolved' and resolved_at > :since"
+    query += " and flow_run_id is not null order by resolved_at, id"
+    return [from_row(row) for row in connection.execute(text(query), {"since": since})]
 
 
 def list_recent(connection: Connection, limit: int = 50) -> list[Incident]:
     """The latest incidents, live or not, newest first."""
-    query = f"select {_COLUMNS} from incidents order by opened_at desc, id limit :n"
-    return [_incident(row) for row in connection.execute(text(query), {"n": limit})]
+    query = f"select {COLUMNS} from incidents order by opened_at desc, id limit :n"
+    return [from_row(row) for row in connection.execute(text(query), {"n": limit})]
 
 
 def live_of(connection: Connection, cause: Cause) -> Incident | None:
     """The live incident of a cause, locked, or None."""
-    query = f"select {_COLUMNS} from incidents where {_CAUSE} and status <> 'resolved' for no key update"
+    query = f"select {COLUMNS} from incidents where {_CAUSE} and status <> 'resolved' for no key update"
     row = connection.execute(text(query), _cause(cause)).one_or_none()
-    return _incident(row) if row else None
+    return from_row(row) if row else None
 
 
 def last_ended(connection: Connection, cause: Cause) -> Incident | None:
     """The incident of a cause that ended last, or None."""
     query = (
-        f"select {_COLUMNS} from incidents where {_CAUSE} and status = 'resolved'"
+        f"select {COLUMNS} from incidents where {_CAUSE} and status = 'resolved'"
         " order by resolved_at desc, opened_at desc, id limit 1"
     )
     row = connection.execute(text(query), _cause(cause)).one_or_none()
-    return _incident(row) if row else None
+    return from_row(row) if row else None
 
 
 def insert(connection: Connection, incident: Incident) -> bool:
     """Write a new incident; False when it, or another live one of its cause, is there already."""
-    names = [name.strip() for name in _COLUMNS.split(",")]
+    names = [name.strip() for name in COLUMNS.split(",")]
     values = {name: getattr(incident, name) for name in names} | {
         "kind": incident.kind.value,
         "status": incident.status.value,
@@ -81,7 +88,7 @@ def insert(connection: Connection, incident: Incident) -> bool:
         "summary": json.dumps(incident.summary),
     }
     marks = ", ".join("cast(:summary as jsonb)" if name == "summary" else f":{name}" for name in names)
-    done = connection.execute(text(f"insert into incidents({_COLUMNS}) values({marks}) on conflict do nothing"), values)
+    done = connection.execute(text(f"insert into incidents({COLUMNS}) values({marks}) on conflict do nothing"), values)
     return done.rowcount == 1
 
 
@@ -171,8 +178,8 @@ def _set(connection: Connection, incident_id: UUID, columns: Mapping[str, object
     if "summary" in values:
         values["summary"] = json.dumps(values["summary"])
     marks = ", ".join(f"{n} = " + ("cast(:summary as jsonb)" if n == "summary" else f":{n}") for n in values)
-    query = f"update incidents set {marks} where id = :id returning {_COLUMNS}"
-    return _incident(connection.execute(text(query), {**values, "id": incident_id}).one())
+    query = f"update incidents set {marks} where id = :id returning {COLUMNS}"
+    return from_row(connection.execute(text(query), {**values, "id": incident_id}).one())
 
 
 def _cause(cause: Cause) -> dict[str, object]:
@@ -181,7 +188,8 @@ def _cause(cause: Cause) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _incident(row: Row[Any]) -> Incident:
+def from_row(row: Row[Any]) -> Incident:
+    """An incident out of its row."""
     values = dict(row._mapping)
     return Incident(
         **values

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from spine.errors import Refused
+from spine.errors import Fenced, Refused
 from spine.ids import IncidentId, LeaseId, TenantId
 from spine.lease import Lease, LeaseState, check_transition
 
@@ -66,7 +66,7 @@ def get(connection: Connection, lease_id: UUID) -> Lease:
     row = connection.execute(text("select * from leases where id = :id"), {"id": lease_id}).one_or_none()
     if row is None:
         raise Refused("lease.unknown", f"There is no lease {lease_id}; `opsspine leases list` shows those there are")
-    return _lease(row)
+    return from_row(row)
 
 
 def lock(connection: Connection, lease_id: UUID, fence: int | None) -> Lease:
@@ -76,28 +76,29 @@ def lock(connection: Connection, lease_id: UUID, fence: int | None) -> Lease:
     (reconcile): it takes no part in the race of runs, the lock and the state alone protect it.
 
     Raises:
-        Refused: `lease.fenced`, a newer run took the incident or the lease.
+        Fenced: `lease.fenced`, a newer run, or people, took the incident or the lease.
+        Refused: there is no such lease.
     """
     row = connection.execute(text("select * from leases where id = :id for update"), {"id": lease_id}).one_or_none()
     if row is None:
         raise Refused("lease.unknown", f"There is no lease {lease_id}; `opsspine leases list` shows those there are")
     if fence is None:
-        return _lease(row)
+        return from_row(row)
     newest: int = connection.execute(
         text("select fence from incidents where id = :id"), {"id": row.incident_id}
     ).scalar_one()
     if fence < max(newest, row.fence):
-        raise Refused(
+        raise Fenced(
             "lease.fenced",
-            f"A newer run (token {max(newest, row.fence)}) has taken over from this one (token {fence}). "
-            "Nothing was done; the newer run continues.",
+            f"The lease was taken over from this run (token {fence}; now it is {max(newest, row.fence)}): a newer run "
+            "continues, or people closed the incident or took it in hand. Nothing was done.",
         )
     if fence > row.fence:
         row = connection.execute(
             text("update leases set fence = :fence where id = :id returning *"),
             {"fence": fence, "id": lease_id},
         ).one()
-    return _lease(row)
+    return from_row(row)
 
 
 def advance(
@@ -123,7 +124,7 @@ def advance(
     ).one_or_none()
     if row is None:
         raise _moved(lease_id, expected)
-    return _lease(row)
+    return from_row(row)
 
 
 def prolong(connection: Connection, lease: Lease, until: datetime) -> Lease:
@@ -141,7 +142,7 @@ def prolong(connection: Connection, lease: Lease, until: datetime) -> Lease:
     ).one_or_none()
     if row is None:
         raise Refused("lease.moved", f"The lease {lease.id} is no longer in force; it was not prolonged")
-    return _lease(row)
+    return from_row(row)
 
 
 def note(connection: Connection, lease: Lease, *, attempts: int, next_attempt_at: datetime, error: str) -> Lease:
@@ -162,7 +163,7 @@ def note(connection: Connection, lease: Lease, *, attempts: int, next_attempt_at
     ).one_or_none()  # fmt: skip
     if row is None:
         raise _moved(lease.id, lease.state)
-    return _lease(row)
+    return from_row(row)
 
 
 def claim(
@@ -185,12 +186,23 @@ def claim(
     ).one_or_none()  # fmt: skip
     if row is None:
         raise _moved(lease.id, lease.state)
-    return _lease(row)
+    return from_row(row)
 
 
 def due(connection: Connection, now: datetime) -> list[Lease]:
     """Leases whose time is over, longest overdue first."""
     return _select(connection, "state in ('active', 'verified') and expires_at <= :now order by expires_at", now=now)
+
+
+def eased(connection: Connection, now: datetime) -> list[Lease]:
+    """Leases that let people go in stages now, and have not ended."""
+    return _select(
+        connection,
+        "state in ('active', 'verified') and not shadow and expires_at > :now and exists(select from flag_holds h,"
+        " jsonb_array_elements(h.easing) stage where h.lease_id = leases.id and h.released_at is null"
+        " and h.expires_at - make_interval(secs => (stage->>0)::float8) <= :now) order by expires_at",
+        now=now,
+    )
 
 
 def unfinished(connection: Connection, now: datetime) -> list[Lease]:
@@ -232,10 +244,11 @@ def _moved(lease_id: UUID, expected: LeaseState) -> Refused:
 
 def _select(connection: Connection, where: str, **values: Any) -> list[Lease]:
     rows = connection.execute(text(f"select * from leases where {where}"), values)  # noqa: S608 - constants
-    return [_lease(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
-def _lease(row: Row[Any]) -> Lease:
+def from_row(row: Row[Any]) -> Lease:
+    """A lease out of its row."""
     values = dict(row._mapping)
     values.update(
         id=LeaseId(row.id), tenant_id=TenantId(row.tenant_id), incident_id=IncidentId(row.incident_id),

@@ -9,11 +9,12 @@ import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from store.engine import KEEPALIVE
 from store.liveness import lock_key
 
 _log = structlog.get_logger(__name__)
 _PAUSE_SECONDS = 0.5
-_KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 5}
+_PATIENCE = {"connect_timeout": 5}
 
 CAUGHT_UP = "\x00"
 """Yielded after each connect: something may have been said while nobody listened."""
@@ -26,7 +27,7 @@ async def notices(url: str, channel: str, *, holder: UUID | None = None) -> Asyn
     """
     while True:
         try:
-            where = make_conninfo(url, application_name=f"listen {channel}", **_KEEPALIVE)
+            where = make_conninfo(url, application_name=f"listen {channel}", **_PATIENCE, **KEEPALIVE)
             async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
                 await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
                 if holder is not None:

@@ -4,11 +4,13 @@ No timeouts, no clocks: a run that is killed, however hard, is known to be dead 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import psycopg
 from sqlalchemy import Connection, text
+
+_PATIENCE_SECONDS = 3
 
 
 @contextmanager
@@ -16,7 +18,11 @@ def alive(url: str, holder: UUID) -> Iterator[None]:
     """Hold the sign of life of `holder` on a connection of its own."""
     with psycopg.connect(url, autocommit=True, application_name=f"alive {holder}") as connection:
         connection.execute("select pg_advisory_lock(%s)", [lock_key(holder)])
-        yield
+        try:
+            yield
+        finally:  # at once: the server notices a closed connection a moment later
+            with suppress(psycopg.Error):
+                connection.execute("select pg_advisory_unlock(%s)", [lock_key(holder)])
 
 
 @contextmanager
@@ -29,6 +35,31 @@ def first_alive(url: str, group: UUID) -> Iterator[bool]:
         if alone:
             connection.execute("select pg_advisory_unlock(%s)", key)
         yield alone
+
+
+class Sign:
+    """A sign of life shared by a group, which outlasts the database's restarts as long as somebody calls `renew`."""
+
+    def __init__(self, url: str, group: UUID) -> None:
+        self._url, self._group = url, group
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+
+    def renew(self) -> bool:
+        """Show the sign, anew where the connection that bore it is gone; False while the database does not answer."""
+        try:
+            if self._connection is not None:
+                self._connection.execute("select 1")
+                return True
+            name = f"alive {self._group}"
+            fresh = psycopg.connect(
+                self._url, autocommit=True, application_name=name, connect_timeout=_PATIENCE_SECONDS
+            )
+            fresh.execute("select pg_advisory_lock_shared(%s)", [lock_key(self._group)])
+        except psycopg.Error:
+            self._connection = None
+            return False
+        self._connection = fresh
+        return True
 
 
 def is_alive(connection: Connection, holder: UUID) -> bool:

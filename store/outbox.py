@@ -8,27 +8,30 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from spine.correlation import cause
 from spine.ids import TenantId, derive
 from spine.notification import Notification, Topic, backoff, foldable
 from spine.redact import redact
+from spine.route import Destination
 from spine.severity import Severity
 from store.liveness import is_alive
 
 _PUT = text("""
-    insert into outbox(id, tenant_id, incident_id, channel, topic, severity, foldable, payload, dedupe,
+    insert into outbox(id, tenant_id, incident_id, channel, target, topic, severity, foldable, payload, dedupe,
                        created_at, next_attempt_at)
-    values(:id, :tenant, :incident, :channel, :topic, :severity, :foldable, cast(:payload as jsonb), :dedupe,
-           :now, :now)
+    values(:id, :tenant, :incident, :channel, :target, :topic, :severity, :foldable, cast(:payload as jsonb), :dedupe,
+           :now, :due)
     on conflict do nothing
 """)
 _CLAIM = text("""
     update outbox set locked_until = :until, locked_by = :holder, attempts = attempts + 1 where id = (
-        select id from outbox
+        select id from outbox o
         where status = 'pending' and channel = :channel and next_attempt_at <= :now
           and (locked_until is null or locked_until <= :now)
-          and not exists(select from outbox_channels where channel = :channel and held_until > :now)
+          and not exists(select from outbox_channels h where h.held_until > :now
+                         and h.channel in (:channel, :channel || ':' || o.target))
         order by severity desc, created_at, id limit 1 for update skip locked)
-    returning id, tenant_id, incident_id, channel, topic, severity, payload, created_at, attempts, deferrals,
+    returning id, tenant_id, incident_id, channel, target, topic, severity, payload, created_at, attempts, deferrals,
               receipt
 """)
 _HOLD = text("""
@@ -37,15 +40,16 @@ _HOLD = text("""
     returning failures
 """)
 _NEXT_DUE = text("""
-    select greatest(
-        min(greatest(next_attempt_at, coalesce(locked_until, next_attempt_at))),
-        (select held_until from outbox_channels where channel = :channel))
-    from outbox where status = 'pending' and channel = :channel
-    having count(*) > 0
+    select min(greatest(o.next_attempt_at, coalesce(o.locked_until, o.next_attempt_at), h.until))
+    from outbox o left join lateral (
+        select max(held_until) as until from outbox_channels
+        where channel in (o.channel, o.channel || ':' || o.target)) h on true
+    where o.status = 'pending' and o.channel = :channel
 """)
 _POSTED = text("""
     select receipt from outbox
-    where incident_id = :incident and channel = :channel and status = 'sent' and topic = 'incident.opened'
+    where incident_id = :incident and channel = :channel and target = :target and status = 'sent'
+      and topic = 'incident.opened'
     order by sent_at limit 1
 """)
 
@@ -61,27 +65,31 @@ def put(
     dedupe: str,
     now: datetime,
     channels: Sequence[str],
+    due: datetime | None = None,
 ) -> None:
-    """Write one notification per channel, to be delivered after the caller's commit.
+    """Write one notification per channel (or `channel:target`), to be delivered after the caller's commit, or `due`.
 
     Written again with the same `dedupe`, it changes nothing. `payload` carries ids: what a message shows is
-    read from the store at delivery. Which channels: `spine.notification.channels_for`.
+    read from the store at delivery. Which channels: `store.routes.destinations`.
     """
     topic, severity = Topic(topic), Severity(severity)
-    for channel in channels:
+    told = payload if cause() is None else {"request": cause(), **payload}
+    for channel, target in ((to.channel, to.target) for to in map(Destination.parse, channels)):
         connection.execute(
             _PUT,
             {
-                "id": derive("outbox", tenant, channel, dedupe),
+                "id": derive("outbox", tenant, channel, dedupe, *([target] if target else [])),
                 "tenant": tenant,
                 "incident": incident_id,
                 "channel": channel,
+                "target": target,
                 "topic": topic.value,
                 "severity": int(severity),
                 "foldable": foldable(topic, severity, channel),
-                "payload": json.dumps({name: _safe(value) for name, value in payload.items()}),
+                "payload": json.dumps({name: _safe(value) for name, value in told.items()}),
                 "dedupe": dedupe,
                 "now": now,
+                "due": due or now,
             },
         )
 
@@ -113,21 +121,32 @@ def mark_sent(connection: Connection, message: UUID, receipt: Mapping[str, Any],
     )
 
 
-def retry(connection: Connection, message: UUID, error: str, *, at: datetime, charged: bool = True) -> None:
-    """Try again at `at`. Not `charged`: the attempt is given back, for it was not the message's fault."""
+def retry(
+    connection: Connection, message: UUID, error: str, *, at: datetime, charged: bool = True, unsent: bool = False
+) -> None:
+    """Try again at `at`. Not `charged`: the attempt is given back, for it was not the message's fault.
+
+    It counts as a deferral, so that the next delivery looks whether this one arrived; `unsent`: it surely did not.
+    """
     connection.execute(
         text(
             "update outbox set next_attempt_at = :at, locked_until = null, error = :error,"
-            " attempts = attempts - :given_back, deferrals = deferrals + :given_back where id = :id"
+            " attempts = attempts - :given_back, deferrals = deferrals + :doubtful where id = :id"
         ),
-        {"id": message, "at": at, "error": error, "given_back": 0 if charged else 1},
+        {
+            "id": message,
+            "at": at,
+            "error": error,
+            "given_back": 0 if charged else 1,
+            "doubtful": 0 if charged or unsent else 1,
+        },
     )
 
 
 def hold(
     connection: Connection, channel: str, error: str, *, now: datetime, retry_after: timedelta | None = None
 ) -> datetime:
-    """Let all of `channel` wait: it is down, or asked for patience. Returns until when."""
+    """Let all of `channel` (or of one `channel:target`) wait: it is down, or asked for patience. Returns until when."""
     failures = connection.execute(_HOLD, {"channel": channel, "now": now, "error": error}).scalar_one()
     until = now + (retry_after if retry_after is not None else backoff(failures, outage=True))
     connection.execute(
@@ -135,6 +154,25 @@ def hold(
         {"channel": channel, "until": until},
     )
     return until
+
+
+def held_until(connection: Connection, channel: str) -> datetime | None:
+    """Until when `channel` (or a lane of it) waits; None = it does not."""
+    found: datetime | None = connection.execute(
+        text("select held_until from outbox_channels where channel = :channel"), {"channel": channel}
+    ).scalar_one_or_none()
+    return found
+
+
+def put_off(connection: Connection, channel: str, topic: Topic, until: datetime) -> None:
+    """Nothing of `topic` is tried in `channel` before `until`."""
+    connection.execute(
+        text(
+            "update outbox set next_attempt_at = greatest(next_attempt_at, :until)"
+            " where channel = :channel and topic = :topic and status = 'pending'"
+        ),
+        {"channel": channel, "topic": topic.value, "until": until},
+    )
 
 
 def release(connection: Connection, channel: str) -> None:
@@ -192,13 +230,14 @@ def free_orphans(connection: Connection, *, now: datetime) -> int:
     ).rowcount
 
 
-def newest_receipt(connection: Connection, channel: str) -> dict[str, Any] | None:
-    """The receipt of the last message delivered in `channel`."""
+def newest_receipt(connection: Connection, channel: str, target: str = "") -> dict[str, Any] | None:
+    """The receipt of the last message delivered to `target` of `channel`."""
     found: dict[str, Any] | None = connection.execute(
         text(
-            "select receipt from outbox where channel = :channel and status = 'sent' order by created_at desc limit 1"
+            "select receipt from outbox where channel = :channel and target = :target and status = 'sent'"
+            " order by created_at desc limit 1"
         ),
-        {"channel": channel},
+        {"channel": channel, "target": target},
     ).scalar_one_or_none()
     return found
 
@@ -207,7 +246,7 @@ def undelivered(connection: Connection, limit: int) -> Sequence[Row[Any]]:
     """Messages that wait or were given up, those given up first, then the most severe."""
     return connection.execute(
         text(
-            "select id, tenant_id, channel, topic, status, created_at, attempts, error from outbox"
+            "select id, tenant_id, channel, target, topic, status, created_at, attempts, error from outbox"
             " where status in ('pending', 'failed') order by status, severity desc, created_at limit :limit"
         ),
         {"limit": limit},
@@ -220,11 +259,11 @@ def waiting_channels(connection: Connection) -> list[str]:
     return [row.channel for row in rows]
 
 
-def posted(connection: Connection, incident: UUID, channel: str) -> dict[str, Any] | None:
-    """The receipt of the message that opened `incident` in `channel`, so that the rest can follow it."""
+def posted(connection: Connection, incident: UUID, channel: str, target: str = "") -> dict[str, Any] | None:
+    """The receipt of the message that opened `incident` at `target` of `channel`, so that the rest can follow it."""
     found: dict[str, Any] | None = connection.execute(
         _POSTED,
-        {"incident": incident, "channel": channel},
+        {"incident": incident, "channel": channel, "target": target},
     ).scalar_one_or_none()
     return found
 

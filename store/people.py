@@ -1,6 +1,6 @@
 """People, their accounts and their roles. Read before a tenant is known: by the system role only."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from spine.audit import AuditAction
 from spine.errors import Refused
 from spine.ids import NO_TENANT, PersonId, TenantId
 from spine.person import EVERY_TENANT, Person, PersonRef, Role, normal_email, person_id
-from store import audit
+from store import audit, passkeys, recovery, sessions
 from store.secrets import Vault
 
 _SELECT = """
@@ -90,7 +90,9 @@ def add(
         connection.execute(text(insert), {"p": person, "t": tenant, "r": role.value})
     made = _must(connection, person)
     for tenant in sorted({tenant for tenant, _ in roles} or {EVERY_TENANT}):
-        _record(connection, tenant, made, actor, now, before=_shown(known), after=_shown(made))
+        # what somebody holds in another tenant is not this one's to read
+        told = None if tenant == EVERY_TENANT else {tenant, EVERY_TENANT}
+        _record(connection, tenant, made, actor, now, before=_shown(known, told), after=_shown(made, told))
     return made, secret
 
 
@@ -104,14 +106,27 @@ def enrol(connection: Connection, person: PersonId, *, vault: Vault) -> str:
     return secret
 
 
+def keep_authenticator(
+    connection: Connection, person: Person, secret: str, step: int, *, vault: Vault, now: datetime
+) -> None:
+    """Make `secret` the person's second factor: they have just shown its code of `step`, which is used up by that."""
+    connection.execute(
+        text("update people set totp_secret = :sealed, totp_last_step = :step where id = :id"),
+        {"sealed": vault.seal(secret.encode(), str(person.id)), "step": step, "id": person.id},
+    )
+    actor = f"person:{person.email}"
+    _record(connection, EVERY_TENANT, person, actor, now, before=None, after={"second_factor": "set up"})
+
+
 def renew(connection: Connection, email: str, *, vault: Vault, actor: str, now: datetime) -> tuple[Person, str]:
-    """A new second factor for a known person who lost theirs.
+    """A new second factor for a known person who lost theirs; their sessions end, for whoever found it.
 
     Raises:
         Refused: nobody has this address.
     """
     person = by_email(connection, email)
     secret = enrol(connection, person.id, vault=vault)
+    sessions.end_all(connection, person.id, now=now)
     _record(connection, EVERY_TENANT, person, actor, now, before=None, after={"second_factor": "renewed"})
     return person, secret
 
@@ -129,12 +144,15 @@ def link(connection: Connection, email: str, account: PersonRef, *, actor: str, 
     insert = "insert into person_accounts values(:provider, :team, :account, :person) on conflict do nothing"
     values = {"provider": account.provider, "team": account.team, "account": account.account, "person": person.id}
     connection.execute(text(insert), values)
+    owner = find(connection, account)  # somebody may have been faster: then nothing was inserted
+    if owner is None or owner.id != person.id:
+        raise Refused("person.account", f"{account} belongs to somebody else. One account is one person's.")
     _record(connection, EVERY_TENANT, person, actor, now, before=None, after={"account": str(account)})
     return person
 
 
 def disable(connection: Connection, email: str, *, actor: str, now: datetime) -> Person:
-    """Take away everything at once: a disabled person has no roles anywhere.
+    """Take away everything at once: roles everywhere, sessions, passkeys and recovery codes.
 
     Raises:
         Refused: nobody has this address.
@@ -142,6 +160,9 @@ def disable(connection: Connection, email: str, *, actor: str, now: datetime) ->
     person = by_email(connection, email)
     connection.execute(text("update people set disabled_at = :now where id = :id"), {"now": now, "id": person.id})
     connection.execute(text("delete from person_roles where person_id = :id"), {"id": person.id})
+    sessions.end_all(connection, person.id, now=now)
+    passkeys.forget_all(connection, person, now=now)
+    recovery.end_all(connection, person.id)
     disabled = _must(connection, person.id)
     _record(connection, EVERY_TENANT, person, actor, now, before=_shown(person), after=_shown(disabled))
     return disabled
@@ -177,10 +198,11 @@ def _record(
     )  # fmt: skip
 
 
-def _shown(person: Person | None) -> dict[str, Any] | None:
+def _shown(person: Person | None, tenants: Collection[TenantId] | None = None) -> dict[str, Any] | None:
+    """As the trail has it; None = with the roles in all tenants."""
     if person is None:
         return None
-    roles = {tenant: sorted(held) for tenant, held in person.roles.items()}
+    roles = {t: sorted(held) for t, held in person.roles.items() if tenants is None or t in tenants}
     return {"name": person.name, "roles": roles, "disabled": person.disabled_at is not None}
 
 

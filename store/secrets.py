@@ -39,7 +39,7 @@ class Vault:
         """
         if settings.secret_key is not None:
             return cls(settings.secret_key.get_secret_value().encode())
-        file = settings.data_dir / _KEY_FILE
+        file = cls.file_of(settings)
         try:
             if create and not file.exists():
                 _create(file)
@@ -49,6 +49,11 @@ class Vault:
                 f"The key file {file} cannot be read ({error.strerror}), so second factors cannot be checked. "
                 "Restore it from backup, or set OPSSPINE_SECRET_KEY."
             ) from error
+
+    @staticmethod
+    def file_of(settings: Settings) -> Path:
+        """Where the key is kept when no setting names it."""
+        return settings.data_dir / _KEY_FILE
 
     def seal(self, clear: bytes, context: str = "") -> bytes:
         """Encrypt; what is sealed for one `context` (a person's id) does not open for another."""
@@ -70,8 +75,22 @@ class Vault:
 
     def signing_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs audit checkpoints, derived from the vault's key."""
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"opsspine audit checkpoint v1").derive(self._key)
-        return Ed25519PrivateKey.from_private_bytes(derived)
+        return Ed25519PrivateKey.from_private_bytes(self._derived(b"opsspine audit checkpoint v1"))
+
+    def link_key(self) -> bytes:
+        """The key that signs links which are good once, derived from the vault's key."""
+        return self._derived(b"opsspine signed link v1")
+
+    def backup_key(self) -> bytes:
+        """The key that seals backups, derived from the vault's key."""
+        return self._derived(b"opsspine backup v1")
+
+    def model_key(self) -> bytes:
+        """The key that signs the digests of ranking models, derived from the vault's key."""
+        return self._derived(b"opsspine ranking model v1")
+
+    def _derived(self, purpose: bytes) -> bytes:
+        return HKDF(SHA256(), length=32, salt=None, info=purpose).derive(self._key)
 
 
 def first_key(connection: Connection, settings: Settings) -> None:

@@ -1,9 +1,11 @@
 """Files of events as streams of Arrow tables: sshd syslog, NDJSON, CSV, Parquet, and the logs of spine/mappers."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +68,9 @@ class Source:
         self.skipped.clear()
         try:
             yield from readers.get(self.format, self._mapped)(progress)
-        except (pa.ArrowInvalid, UnicodeDecodeError, gzip.BadGzipFile) as error:
+        except (pa.ArrowException, UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk, not the file: what Arrow and gzip refuse has no number
             raise Refused(
                 "source.format",
                 f"{self.path} cannot be read as {self.format}: {error}. Rows before that were taken; "
@@ -77,6 +81,7 @@ class Source:
         file = pyarrow.parquet.ParquetFile(self.path)
         done, total = 0, max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(_ROWS):
+            batch.validate(full=True)  # what is no text, or out of bounds, is found here, not by whoever reads it
             yield pa.Table.from_batches([batch])
             done += batch.num_rows
             progress(done / total)
@@ -88,8 +93,11 @@ class Source:
             bad.append(row.actual_columns)
             return "skip"
 
-        with _opened(self.path) as (stream, share):
+        with _opened(self.path) as (raw, share):
+            stream = io.BufferedReader(_Utf8(raw))
             header = stream.readline().decode("utf-8-sig").rstrip("\r\n")
+            if "\0" in header:
+                raise pa.ArrowInvalid("it is no UTF-8 text, but perhaps UTF-16: save it as UTF-8")
             names = next(csv.reader([header]), [])
             batches = pyarrow.csv.open_csv(
                 stream,
@@ -152,6 +160,27 @@ class Source:
             while chunk := list(islice(events, _ROWS)):
                 yield pa.Table.from_pylist([_flat(event) for event in chunk], schema=_SCHEMA)
                 progress(share())
+
+
+class _Utf8(io.RawIOBase):
+    """A stream with U+FFFD where it is no UTF-8: a bad byte costs a character; Arrow would refuse the whole file."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._left = stream, b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        while not self._left:
+            chunk = self._stream.read(len(into))
+            self._left = self._decoder.decode(chunk, final=not chunk).encode()
+            if not chunk:
+                break
+        size = min(len(into), len(self._left))
+        into[:size], self._left = self._left[:size], self._left[size:]
+        return size
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from spine.incident import IncidentKind
 from spine.suppression import Reason, Suppression
 from store import audit
 
-_COLUMNS = "id, tenant_id, reason, kind, owner, note, starts_at, ends_at, cancelled_at"
+COLUMNS = "id, tenant_id, reason, kind, owner, note, starts_at, ends_at, cancelled_at"
 
 
 def add(
@@ -65,7 +65,7 @@ def end(connection: Connection, suppression_id: UUID, *, actor: str, now: dateti
     row = connection.execute(
         text(
             f"update suppressions set cancelled_at = :now where id = :id and cancelled_at is null and ends_at > :now"
-            f" returning {_COLUMNS}"
+            f" returning {COLUMNS}"
         ),
         {"id": suppression_id, "now": now},
     ).one_or_none()
@@ -74,7 +74,7 @@ def end(connection: Connection, suppression_id: UUID, *, actor: str, now: dateti
             "suppression.over",
             f"There is no running suppression {suppression_id}; `opsspine suppressions list` shows those there are.",
         )
-    window = _suppression(row)
+    window = from_row(row)
     audit.append(
         connection, window.tenant_id, AuditAction.POLICY_CHANGED, actor=actor, at=now,
         subject=f"suppression:{window.id}", before={"until": window.ends_at.isoformat()},
@@ -87,21 +87,21 @@ def running(connection: Connection, now: datetime) -> list[Suppression]:
     """Windows in force at `now`."""
     rows = connection.execute(
         text(
-            f"select {_COLUMNS} from suppressions where starts_at <= :now and ends_at > :now"
+            f"select {COLUMNS} from suppressions where starts_at <= :now and ends_at > :now"
             " and cancelled_at is null order by tenant_id, ends_at"
         ),
         {"now": now},
     )
-    return [_suppression(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def listed(connection: Connection, now: datetime) -> list[Suppression]:
     """Windows that run or are yet to come, earliest first."""
     rows = connection.execute(
-        text(f"select {_COLUMNS} from suppressions where ends_at > :now and cancelled_at is null order by starts_at"),
+        text(f"select {COLUMNS} from suppressions where ends_at > :now and cancelled_at is null order by starts_at"),
         {"now": now},
     )
-    return [_suppression(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def ended_unnoted(connection: Connection, now: datetime) -> list[Suppression]:
@@ -110,18 +110,19 @@ def ended_unnoted(connection: Connection, now: datetime) -> list[Suppression]:
         text(
             "update suppressions set ended_noted_at = :now where id in (select id from suppressions"
             " where ended_noted_at is null and (ends_at <= :now or cancelled_at <= :now) for update skip locked)"
-            f" returning {_COLUMNS}"
+            f" returning {COLUMNS}"
         ),
         {"now": now},
     )
-    return sorted((_suppression(row) for row in rows), key=lambda window: (window.tenant_id, str(window.id)))
+    return sorted((from_row(row) for row in rows), key=lambda window: (window.tenant_id, str(window.id)))
 
 
 def _plain(detail: dict[str, Any]) -> dict[str, Any]:
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in detail.items()}
 
 
-def _suppression(row: Row[Any]) -> Suppression:
+def from_row(row: Row[Any]) -> Suppression:
+    """A window out of its row."""
     values = dict(row._mapping)
     return Suppression(
         **values

@@ -1,4 +1,4 @@
-"""A database beside ours for the length of a `with` block: migrated, empty, and gone afterwards."""
+"""A database beside ours for the length of a `with` block, and gone afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +17,9 @@ _TURN = 0x7468726F
 
 
 @contextmanager
-def throwaway(database: Database, *, application: str) -> Iterator[Database]:
+def throwaway(database: Database, *, application: str, empty: bool = False) -> Iterator[Database]:
     """A fresh database of the same server. What is in it does not matter, so its commits wait for no disk.
+    `empty` = without any schema.
 
     One that a killed process left behind is dropped by the next call; calls take turns until theirs is connected.
 
@@ -37,7 +38,8 @@ def throwaway(database: Database, *, application: str) -> Iterator[Database]:
         finally:
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _TURN})
     try:
-        migrate(opened)
+        if not empty:
+            migrate(opened)
         yield opened
     finally:
         opened.close()
@@ -52,7 +54,7 @@ def _create(connection: Connection, name: str) -> None:
     except ProgrammingError as error:
         raise Refused(
             "database.create",
-            "The database account may not create databases, which a drill needs for its own windows. Let the owner "
+            "The database account may not create databases, which drills and restore checks need. Let the owner "
             "of the server run `alter role <account> createdb`.",
         ) from error
     connection.execute(text(f'alter database "{name}" set synchronous_commit = off'))

@@ -11,7 +11,7 @@ from spine.lease import LeaseState
 from spine.settings import Settings
 from store import approvals, audit, incidents, leases
 from store.engine import Database
-from tasks.leasing import ports_of, revert_incident
+from tasks.leasing import ports_of, release_incident, revert_incident
 from tasks.progress import escalate, resolve
 
 _S = IncidentStatus
@@ -24,8 +24,11 @@ def close_incident(
     """End the incident for good; the next attack opens a new one that links it. Its run is shut out by the fence.
 
     Raises:
-        Refused: something it holds could not be taken back; it stays open, and reconcile keeps trying.
+        Refused: it is contained, and a second person has to close it, too: nothing was changed. Or something it holds
+            could not be taken back: it stays open, and reconcile keeps trying.
     """
+    ports = ports_of(settings)
+    release_incident(database, incident_id, actor=actor, reason=reason, ports=ports)
     with database.system() as connection:
         found = incidents.get(connection, incident_id, lock=True)
         incidents.take(connection, incident_id, found.flow_run_id)
@@ -34,7 +37,7 @@ def close_incident(
         for approval in approvals.of_incident(connection, incident_id):
             if approval.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
                 approvals.void(connection, approval.id, f"{actor} closed the incident", now=now, settings=settings)
-    revert_incident(database, incident_id, reason=f"{actor} closed the incident", ports=ports_of(settings), actor=actor)
+    revert_incident(database, incident_id, reason=f"{actor} closed the incident", ports=ports, actor=actor)
     with database.system() as connection:
         if any(one.state is not LeaseState.REVERTED for one in leases.of_incident(connection, incident_id)):
             raise Refused(

@@ -1,32 +1,40 @@
 """One tick of detection: fold, look, judge, record. Whoever calls it, whenever: it never doubles anything."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from spine.clock import aware
 from spine.detect import detect
+from spine.detect.episode import Cause, by_urgency
 from spine.detect.frames import Frames
 from spine.finding import Finding
 from spine.ids import TenantId
-from spine.incident import Incident, IncidentKind
+from spine.incident import AUTH_KINDS, Incident, IncidentKind
 from spine.settings import Settings
 from store import incidents
 from store.engine import Database
 from store.fold import fold
 from store.frames import read_frames
 from store.heartbeats import beat
+from store.hooks import tell_openings
 from store.incidents import Opening
+from store.retry import retrying
 
-_LOCK = 0x7469636B
-"""Advisory lock: one tick at a time, however many schedulers there are."""
+_LOCK = text(
+    "select pg_try_advisory_xact_lock(1953063787) from set_config('idle_in_transaction_session_timeout', '0', true)"
+)
+"""One tick at a time, however many schedulers there are; whoever waits for the parts of a tick is not idle."""
+_AT_ONCE = 25
+"""Incidents recorded in one transaction."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TickResult:
     """What one tick did."""
 
@@ -55,50 +63,70 @@ class TickResult:
 
 
 def tick(
-    database: Database, settings: Settings, now: datetime, *, kinds: Collection[IncidentKind] = tuple(IncidentKind)
+    database: Database, settings: Settings, now: datetime, *, kinds: Collection[IncidentKind] = AUTH_KINDS
 ) -> TickResult:
-    """Look at all tenants as they are at `now`, and turn what is found into incidents of `kinds`.
-
-    Counts are folded in a transaction of their own; everything else (incidents, timeline, audit, messages,
-    heartbeat) is one transaction.
-    """
-    now, started = aware(now), time.perf_counter()
-    with database.system() as connection:
-        folded = fold(connection, settings.detect.bucket)
-    with database.system() as connection:
-        free = connection.execute(text("select pg_try_advisory_xact_lock(:k)"), {"k": _LOCK}).scalar_one()
-        if not free:
-            return TickResult(at=now, folded=folded, busy=True)
-        result = _look(connection, settings, now, kinds, folded, started)
-        detail = {"seconds": round(result.seconds, 4), "watermark": result.watermark, "folded": folded}
-        beat(connection, "detect", now=now, detail=detail | {"findings": len(result.findings)})
+    """Look at all tenants as they are at `now`, and turn what is found into incidents of `kinds`."""
+    result = TickResult(at=aware(now))
+    for _ in ticking(database, settings, result, kinds):
+        pass
     return result
 
 
-def _look(
-    connection: Connection,
-    settings: Settings,
-    now: datetime,
-    kinds: Collection[IncidentKind],
-    folded: int,
-    started: float,
-) -> TickResult:
-    frames = read_frames(connection, now)
-    # evidence of drills is looked at on their own clock, in a database of their own (tasks/replaying.py)
-    findings = [one for one in detect(frames, settings.detect) if one.kind in kinds and not one.synthetic]
-    back = incidents.restore(connection, now, detect=settings.detect, notify=settings.notify)
-    ended = incidents.settle(connection, watermarks(frames), now, detect=settings.detect, notify=settings.notify)
-    openings = incidents.record(connection, findings, now, detect=settings.detect, notify=settings.notify)
-    newest = frames.tenants["watermark"].max()
-    return TickResult(
-        at=now,
-        folded=folded,
-        findings=findings,
-        openings=back + openings,
-        ended=ended,
-        watermark=None if pd.isna(newest) else newest.to_pydatetime(),
-        seconds=time.perf_counter() - started,
-    )
+def ticking(
+    database: Database, settings: Settings, result: TickResult, kinds: Collection[IncidentKind] = AUTH_KINDS
+) -> Generator[list[Opening], None, None]:
+    """A tick by parts: what each transaction opened, once it is committed. `result` has its time, and gets the rest.
+
+    Counts are folded in a transaction of their own. What is found is recorded the worst first, a few incidents (with
+    timeline, audit and messages) a transaction: in a storm of a thousand the criticals are told and answered first,
+    and what a tick that dies, or is closed between two parts, has not recorded the next one finds again. Plug-ins are
+    told at the end, when nobody waits for this tick any more.
+    """
+    started = time.perf_counter()
+    with database.system() as connection:
+        result.folded = fold(connection, settings.detect.bucket)
+    try:
+        with database.system() as guard:  # held until the end; all else has transactions of its own
+            if not guard.execute(_LOCK).scalar_one():
+                result.busy = True
+                return
+            yield from filter(None, _record(database, settings, result, kinds))
+            result.seconds = time.perf_counter() - started
+            detail = {"seconds": round(result.seconds, 4), "watermark": result.watermark, "folded": result.folded}
+            with database.system() as connection:
+                beat(connection, "detect", now=result.at, detail=detail | {"findings": len(result.findings)})
+    finally:
+        tell_openings(database, settings, result.openings)
+
+
+def _record(
+    database: Database, settings: Settings, result: TickResult, kinds: Collection[IncidentKind]
+) -> Iterator[list[Opening]]:
+    """Look, and record: what each transaction opened, once it is committed; `result` gets everything."""
+    now, detect_by, notify = result.at, settings.detect, settings.notify
+
+    def look() -> tuple[list[Opening], dict[Cause, list[Finding]]]:
+        with database.system() as connection:
+            frames = read_frames(connection, now)
+            # evidence of drills is looked at on their own clock, in a database of their own (tasks/replaying.py)
+            found = detect(frames, detect_by)
+            result.findings = [one for one in found if one.kind in kinds and not one.synthetic]
+            restored = incidents.restore(connection, now, detect=detect_by, notify=notify)
+            result.ended = incidents.settle(connection, watermarks(frames), now, detect=detect_by, notify=notify)
+            newest = frames.tenants["watermark"].max()
+            result.watermark = None if pd.isna(newest) else newest.to_pydatetime()
+            return restored, incidents.by_cause(connection, result.findings)
+
+    def transaction(part: dict[Cause, list[Finding]]) -> list[Opening]:
+        with database.system() as connection:
+            return incidents.record_causes(connection, part, now, detect=detect_by, notify=notify)
+
+    result.openings, groups = retrying(look)
+    yield result.openings
+    for part in by_urgency(groups, _AT_ONCE):
+        openings = retrying(partial(transaction, part))
+        result.openings = result.openings + openings
+        yield openings
 
 
 def watermarks(frames: Frames) -> dict[TenantId, datetime]:

@@ -163,10 +163,10 @@ class _Counted:
                 self.alone[:, place] |= found
                 largest = refused.argmax(axis=0)[None, :]
                 rest, others = (x.sum(axis=0) - np.take_along_axis(x, largest, axis=0)[0] for x in (refused, expected))
-                others = limit.everywhere_fold * others
                 many = (refused > 0).sum(axis=0) >= limit.everywhere_min_tenants
-                many &= (rest >= limit.everywhere_min_failures) & (rest > others)
-                many[many] = _tail(rest[many], others[many], limit.everywhere_dispersion) <= (
+                many &= (rest >= limit.everywhere_min_failures) & (rest > limit.everywhere_fold * others)
+                benign = limit.everywhere_benign_fold * others
+                many[many] = _tail(rest[many], benign[many], limit.everywhere_dispersion) <= (
                     _ROOM_TAIL * limit.everywhere_max_p_value
                 )
                 self.together[0, place] |= many

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from spine.action import ActionParams, ActionSpec
+from spine.easing import fitted
 from spine.errors import Broken
 from spine.flag import Evaluation, FlagSet, Hold
 from spine.flag.hold import Scalar
@@ -69,6 +70,7 @@ class FlagMitigation(Generic[P]):
             metadata=self.metadata(params),
             created_at=now,
             expires_at=lease.expires_at + (CONTAINED if self.spec.containment else timedelta()),
+            easing=fitted(self.spec.easing, lease.expires_at - now),
         )
         flag_holds.hold(
             connection, lease.tenant_id, wanted,
@@ -118,8 +120,12 @@ class FlagMitigation(Generic[P]):
         return all_of(found)
 
     def _probes(self, params: P, targets: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Contexts that the lease must reach: every name, the first address of every network, or just anybody."""
-        anybody: dict[str, Any] = {"targetingKey": "read-back", **self.scope(params)}
+        """Contexts that the lease must reach: every name, the first address of every network, or just anybody.
+
+        Of a lease that is eased off it is somebody nameless, who is let go last.
+        """
+        key = {} if self.spec.easing else {"targetingKey": "read-back"}
+        anybody: dict[str, Any] = {**key, **self.scope(params)}
         if (names := self.spec.names) is not None:
             return [{**anybody, names.of: target} for target in targets] or [anybody]
         return [{**anybody, "ip": target.split("/")[0]} for target in targets] or [anybody]

@@ -37,7 +37,7 @@ def open_gate(
         incident = owned(connection, IncidentId(decision.incident_id), fence)
         approval = approvals.request(
             connection, decision, gate=gate, steps=[s.order for s in steps], now=now, settings=settings,
-            barred=_affected(connection, decision.incident_id),
+            barred=affected(connection, decision.incident_id),
         )  # fmt: skip
         if approval.status is not ApprovalStatus.PENDING:
             return approval
@@ -50,7 +50,7 @@ def open_gate(
     return _must(waiting, approval.id)
 
 
-def _affected(connection: Connection, incident: UUID) -> set[PersonId]:
+def affected(connection: Connection, incident: UUID) -> set[PersonId]:
     """People whose own account is under attack, as the diagnosis found."""
     rows = [row for row in incidents.evidence_rows(connection, incident) if row["source"] == "diagnosis"]
     return {PersonId(UUID(person)) for row in rows for person in row["body"].get("affected_people", ())}

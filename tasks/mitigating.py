@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from spine.audit import AuditAction
 from spine.decision.recheck import recheck
 from spine.decision.rules import Rules
+from spine.hook import ActionAsked, ActionDone, Hook
 from spine.ids import DecisionId, IncidentId, TenantId
 from spine.incident import IncidentStatus
 from spine.lease import Lease, LeaseState
@@ -16,6 +17,7 @@ from spine.reach import Reach
 from spine.settings import Settings
 from store import approvals, audit, decisions, incidents, leases
 from store.engine import Database
+from store.hooks import hooks
 from tasks.casing import read_case
 from tasks.identity.fact import with_identity
 from tasks.leasing import apply_lease, intend_lease, ports_of
@@ -71,7 +73,10 @@ def mitigate_step(
     )  # fmt: skip
     if lease.state in (LeaseState.REVERTING, LeaseState.REVERTED, LeaseState.REVERT_FAILED):
         return StepResult(step=step, lease=lease, because=f"it has ended: {lease.revert_reason}")
-    return StepResult(step=step, lease=apply_lease(database, lease.id, fence=fence, ports=ports))
+    applied = apply_lease(database, lease.id, fence=fence, ports=ports)
+    done = ActionDone(tenant=tenant, incident_id=incident_id, step=step, lease=applied)
+    hooks(database, settings).observe(Hook.AFTER_ACTION, done)
+    return StepResult(step=step, lease=applied)
 
 
 def _problems(
@@ -99,7 +104,13 @@ def _problems(
     fresh = read_case(database, incident, now)
     rules = Rules.of(settings, tenants=Reach.of(incident).tenants)
     rules = with_identity(rules, database, settings, incident, (step.action_key,), now=now)
-    return problems + recheck(decision, step, fresh=fresh, actions=specs, rules=rules, flags=state, now=now)
+    problems += recheck(decision, step, fresh=fresh, actions=specs, rules=rules, flags=state, now=now)
+    return problems or hooks(database, settings).vetoes(
+        ActionAsked(
+            tenant=incident.tenant_id, incident_id=incident.id, decision_id=decision.decision_id, step=step,
+            drill=incident.synthetic,
+        )
+    )  # fmt: skip
 
 
 def _unmet(connection: Connection, incident: IncidentId, decision: Decision, step: Step) -> list[int]:

@@ -12,6 +12,7 @@ from spine.decision.rules import FlagState, Rules
 from spine.detect.entity.sighting import USER
 from spine.detect.subject import is_everybody
 from spine.detect.summary import hashed
+from spine.hook import DecisionMade, Hook
 from spine.ids import IncidentId, TenantId
 from spine.incident import Incident
 from spine.plan import Decision
@@ -21,6 +22,7 @@ from spine.runbook import Runbook
 from spine.settings import Settings
 from store import audit, decisions, drills, flags, incidents, people
 from store.engine import Database
+from store.hooks import hooks
 from tasks.casing import read_case
 from tasks.identity.fact import with_identity
 from tasks.mitigations import actions
@@ -56,6 +58,8 @@ def plan_incident(
         incident = owned(connection, incident_id, fence)
         decisions.save(connection, decision)
         _record(connection, incident, case, diagnosis, decision, now)
+    told = DecisionMade(tenant=incident.tenant_id, decision=decision, by=ACTOR)
+    hooks(database, settings).observe(Hook.ON_DECISION, told)
     return decision
 
 
@@ -89,7 +93,7 @@ def flag_states(connection: Connection, tenant: TenantId) -> dict[str, FlagState
     }
 
 
-def _affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[str]:
+def affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[str]:
     """People of ours whose own account was attacked, broken into, or is what the incident is about: they may not
     decide about it, even where the events can no longer be read and findings name users by hashes alone."""
     attacked = case.logins.loc[case.logins["attack"], "user_id"].dropna().unique() if len(case.logins) else []
@@ -109,7 +113,7 @@ def _affected(connection: Connection, case: Case, diagnosis: Diagnosis) -> list[
 def _record(
     connection: Connection, incident: Incident, case: Case, diagnosis: Diagnosis, decision: Decision, now: datetime
 ) -> None:
-    incidents.add_evidence(
+    kept = incidents.add_evidence(
         connection, incident.tenant_id, incident.id, source="diagnosis", query=decision.ruleset_version,
         window_start=case.window_start, window_end=case.now, n=len(case.logins), observed=dict(diagnosis.numbers),
         threshold={}, at=now,
@@ -117,7 +121,7 @@ def _record(
             "class": diagnosis.attack_class, "summary": diagnosis.summary, "confirmed_by": diagnosis.confirmed_by,
             "addresses": list(diagnosis.addresses[:1000]), "compromised": len(diagnosis.compromised_users),
             "missing": list(diagnosis.missing),
-            "affected_people": _affected(connection, case, diagnosis),
+            "affected_people": affected(connection, case, diagnosis),
         },
     )  # fmt: skip
     incidents.append_timeline(connection, incident, now, "diagnosis", ACTOR, f"Diagnosed: {diagnosis.summary}")
@@ -128,7 +132,10 @@ def _record(
         {"decision": str(decision.decision_id), "plan_hash": decision.plan_hash},
     )  # fmt: skip
     for action, after in (
-        (AuditAction.DIAGNOSIS_COMPLETED, {"class": diagnosis.attack_class, "summary": diagnosis.summary}),
+        (
+            AuditAction.DIAGNOSIS_COMPLETED,
+            {"class": diagnosis.attack_class, "summary": diagnosis.summary, "evidence": [kept.sha256]},
+        ),
         (
             AuditAction.DECISION_CREATED,
             {

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spine.audit import AuditAction
-from spine.errors import Refused
+from spine.errors import Fenced
 from spine.ids import IncidentId
-from spine.incident import Incident, IncidentStatus
-from spine.notification import Topic, channels_for
+from spine.incident import Incident, IncidentStatus, told
+from spine.notification import Topic
 from spine.settings import Settings
-from store import audit, incidents, outbox
+from store import audit, incidents, outbox, routes
 
 ACTOR = "engine"
 
@@ -21,14 +21,14 @@ def owned(connection: Connection, incident: IncidentId, fence: int | None) -> In
     """The incident, locked, if `fence` is still that of its current run (None = reconcile, which owns none).
 
     Raises:
-        Refused: `incident.fenced`, a newer run has taken over.
+        Fenced: `incident.fenced`, a newer run, or people, have taken over.
     """
     found = incidents.get(connection, incident, lock=True)
     if fence is not None and found.fence != fence:
-        raise Refused(
+        raise Fenced(
             "incident.fenced",
-            f"A newer run (token {found.fence}) has taken incident {incident} over from this one (token {fence}). "
-            "This run ends here; the newer one continues.",
+            f"Incident {incident} was taken over from this run (token {fence}; now it is {found.fence}): a newer run "
+            "continues it, or people closed it or took it in hand. This run ends here.",
         )
     return found
 
@@ -67,7 +67,7 @@ def tell(
     outbox.put(
         connection, incident.tenant_id, topic, {"incident": str(incident.id), **payload}, severity=incident.severity,
         incident_id=incident.id, dedupe=dedupe, now=now,
-        channels=channels_for(topic, incident.severity, settings.notify),
+        channels=routes.destinations(connection, incident, topic, settings.notify, now=now),
     )  # fmt: skip
 
 
@@ -95,6 +95,6 @@ def resolve(connection: Connection, settings: Settings, incident: Incident, beca
     tell(connection, settings, moved, Topic.INCIDENT_RESOLVED, dedupe=f"resolved:{incident.id}", now=now)
     audit.append(
         connection, moved.tenant_id, AuditAction.INCIDENT_CLOSED, actor=ACTOR, at=now,
-        subject=f"incident:{moved.id}", incident_id=moved.id, detail={"because": because},
+        subject=f"incident:{moved.id}", incident_id=moved.id, after=told(moved), detail={"because": because},
     )  # fmt: skip
     return moved

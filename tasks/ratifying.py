@@ -12,7 +12,7 @@ from spine.ids import ApprovalId
 from spine.incident import IncidentStatus
 from spine.lease import Lease, LeaseState
 from spine.settings import Settings
-from store import approvals, incidents, leases
+from store import approvals, flag_propose, incidents, leases
 from store.engine import Database
 from store.ratify import unratified
 from store.retry import retrying
@@ -72,6 +72,10 @@ def _stop(connection: Connection, settings: Settings, approval: Approval, now: d
     and its run go on with that: handing them over would take that down, too.
     """
     approvals.void(connection, approval.id, _BECAUSE, now=now, settings=settings)
+    if approval.change_id is not None:
+        flag_propose.take_back(connection, approval.change_id, actor="engine", because=_BECAUSE, now=now)
+    if approval.incident_id is None:
+        return []
     live = [one for one in leases.of_incident(connection, approval.incident_id) if one.state is not LeaseState.REVERTED]
     mine = [one for one in live if _covers(approval, one)]
     asked = approvals.of_incident(connection, approval.incident_id)

@@ -12,22 +12,29 @@ from uuid import UUID
 
 from blocks.orchestrator import RunState, run_state, start_run, wake
 from spine.clock import SystemClock
+from spine.deployment import OBEY
 from spine.incident import Incident
 from spine.settings import Settings
-from store import approvals, heartbeats, incidents
+from store import approvals, commands, heartbeats, incident_rows, incidents
 from store.engine import Database
+from store.flag_write import settle_due
 from store.retry import retrying
 from tasks.abandoned import end_abandoned
 from tasks.attention import Need, need
 from tasks.cancelling import cancelled_by_hand
 from tasks.checkpointing import checkpoint_when_due
+from tasks.escalating import call_people
 from tasks.leasing import Tended, ports_of, tend_leases
 from tasks.progress import escalate
 from tasks.ratifying import revert_unratified
 from tasks.relay import drain
+from tasks.steering import steer
 from tasks.stranded import clear_stranded
 
 _RELAY_SILENT = timedelta(seconds=60)
+_LEFT_WAITING = timedelta(minutes=2)
+"""So long after an incident's end its run is looked for: one that was just about to wait when it ended still waits."""
+_COMMAND_SILENT = timedelta(seconds=10)
 _FAILED = "run.failed"
 _MOST_FAILED = 3
 T = TypeVar("T")
@@ -40,11 +47,16 @@ class Reconciled:
     """What one round did."""
 
     expired: int = 0
+    planned: int = 0
+    """Changes of flags whose time had come, written down as versions."""
     tended: list[Tended] = field(default_factory=list)
     unratified: int = 0
     crashed: int = 0
     woken: list[UUID] = field(default_factory=list)
     started: list[UUID] = field(default_factory=list)
+    commanded: int = 0
+    called: int = 0
+    """Steps of escalations taken."""
     signed: int = 0
     delivered: int = 0
     problems: list[str] = field(default_factory=list)
@@ -53,9 +65,11 @@ class Reconciled:
     def sentence(self) -> str:
         """The round in words."""
         return (
-            f"{self.expired} approvals expired, {len(self.tended)} leases tended, "
+            f"{self.expired} approvals expired, {self.planned} planned changes of flags written down, "
+            f"{len(self.tended)} leases tended, "
             f"{self.unratified} break-glass actions taken back, {self.crashed} runs found dead, "
-            f"{len(self.woken)} woken, {len(self.started)} started, {self.signed} audit heads signed, "
+            f"{len(self.woken)} woken, {len(self.started)} started, {self.commanded} commands taken up, "
+            f"{self.called} steps of on-call taken, {self.signed} audit heads signed, "
             f"{self.delivered} messages delivered, "
             f"{len(self.problems)} problems"
         )
@@ -67,17 +81,25 @@ async def reconcile_once(
     """One round over everything. A part that fails does not keep the others from being tried."""
     done = Reconciled()
     done.expired = await _tried(done, asyncio.to_thread(_expire, database, settings, now)) or 0
+    done.planned = await _tried(done, asyncio.to_thread(_settle, database, now)) or 0
     done.tended = await _tried(done, asyncio.to_thread(_tend, database, settings)) or []
     done.problems += [t.error for t in done.tended if t.error]
     taken = await _tried(done, asyncio.to_thread(revert_unratified, database, settings, now)) or []
     done.unratified = sum(t.error is None for t in taken)
     done.problems += [t.error for t in taken if t.error]
-    done.crashed = await _tried(done, clear_stranded(database)) or 0
     done.problems += await _tried(done, asyncio.to_thread(end_abandoned, database, settings, now)) or []
     await _tried(done, _wake_decided(database, done, now))
+    if calls := await _tried(done, asyncio.to_thread(call_people, database, settings, now)):
+        done.called = calls.steps
+        done.problems += calls.problems
+    if steered := await _tried(done, asyncio.to_thread(steer, database, settings, now)):
+        done.problems += steered.problems
+    await _tried(done, _take_up_commands(database, done, now))
+    done.crashed = await _tried(done, clear_stranded(database)) or 0  # may take some seconds: only answers wait for it
     with database.system() as connection:
         live = incidents.list_live(connection)
-    for incident in live:
+        over = incident_rows.list_just_resolved(connection, now - _LEFT_WAITING)
+    for incident in (*live, *over):
         await _tried(done, _attend(database, settings, deployment_of, incident, done, now))
     if signed := await _tried(done, asyncio.to_thread(checkpoint_when_due, database, settings, now)):
         done.signed = signed.heads
@@ -93,6 +115,14 @@ def _expire(database: Database, settings: Settings, now: datetime) -> int:
     def transaction() -> int:
         with database.system() as connection:
             return len(approvals.expire_due(connection, now, settings))
+
+    return retrying(transaction)
+
+
+def _settle(database: Database, now: datetime) -> int:
+    def transaction() -> int:
+        with database.system() as connection:
+            return settle_due(connection, now)
 
     return retrying(transaction)
 
@@ -116,6 +146,17 @@ async def _wake_decided(database: Database, done: Reconciled, now: datetime) -> 
         if state is not None and (state.waiting or state.ended):
             with database.system() as connection:
                 approvals.mark_resumed(connection, approval.id, now)
+
+
+async def _take_up_commands(database: Database, done: Reconciled, now: datetime) -> None:
+    """Commands whose run was never started, or came to no end; started again under their key, they run once."""
+    with database.system() as connection:
+        left = commands.left(connection, now, _COMMAND_SILENT)
+    for command in left:
+        parameters = {"command_id": str(command.id), "request_id": command.request}
+        key = f"command:{command.id}"
+        if await _tried(done, start_run(OBEY, parameters, idempotency_key=key)) is not None:
+            done.commanded += 1
 
 
 async def _attend(

@@ -26,7 +26,7 @@ def answer_pending(
     as they stand now."""
     with database.system() as connection:
         waiting = [
-            (approval, decisions.get(connection, approval.decision_id))
+            (approval, decisions.get(connection, approval.decision_id) if approval.decision_id else None)
             for approval in approvals.pending(connection, run.tenant_id)
             if approval.incident_id == incident and approval.flow_run_id is not None
         ]

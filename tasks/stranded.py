@@ -1,8 +1,12 @@
 """Runs whose process is gone though the orchestrator believes them alive (scenario 29)."""
 
+import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterParentTaskRunId,
@@ -13,6 +17,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed
 
+from blocks import replica
 from store.engine import Database
 from store.liveness import is_alive
 
@@ -32,28 +37,55 @@ _OURS = FlowRunFilter(
 )
 
 
+_LOOK_SECONDS = 5.0
+_DOUBT_SECONDS = 5.0
+"""A run that shows no sign any more is given so long to tell how it ended: its sign goes out a moment before."""
+_log = logging.getLogger(__name__)
+
+
+async def keep_clear(database: Database) -> NoReturn:
+    """Clear stranded runs for as long as this runner lives.
+
+    Reconcile does it, too, but cannot where it is itself what is stranded: the run of a runner that died holds the only
+    slot of `reconcile`, and another runner lives on, whose runs of it are all turned away.
+    """
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            if cleared := await clear_stranded(database):
+                _log.warning("%d runs without a process were ended", cleared)
+        except Exception as error:  # whatever does not answer now is asked again
+            _log.warning("stranded runs cannot be looked for: %s", type(error).__name__)
+
+
 async def clear_stranded(database: Database, *, nobody_starts_runs: bool = False) -> int:
     """Mark every run of ours without a sign of life as ended; returns how many.
 
     Crashed, or cancelled when that was under way. It frees the slots of scheduled flows; incidents whose run is
     marked are picked up by reconcile. `nobody_starts_runs`: no runner lives, so that a run without a sign of life is
-    not about to show one.
+    not about to show one, or to tell of its end.
     """
-    cleared = 0
-    async with get_client() as client:
-        for run in await client.read_flow_runs(flow_run_filter=_OURS, limit=200):
-            if run.state is None or (not nobody_starts_runs and _young(run)):
-                continue
-            with database.system() as connection:
-                living = is_alive(connection, run.id)
-            if not living:
-                cleared += await _end(client, run)
-    return cleared
+    async with replica.client() as client:
+        found = await client.read_flow_runs(flow_run_filter=_OURS, limit=200)
+        silent = await _silent(database, [run for run in found if nobody_starts_runs or not _young(run)])
+        if silent and not nobody_starts_runs:
+            await asyncio.sleep(_DOUBT_SECONDS)
+            silent = await _silent(database, silent)
+        return sum([await _end(client, run) for run in silent])
+
+
+async def _silent(database: Database, runs: list[FlowRun]) -> list[FlowRun]:
+    """Those of `runs` without a sign of life. In a thread, for a slow database must not stop the runner."""
+    return [run for run in runs if not await asyncio.to_thread(_lives, database, run.id)]
+
+
+def _lives(database: Database, run: UUID) -> bool:
+    with database.system() as connection:
+        return is_alive(connection, run)
 
 
 def _young(run: FlowRun) -> bool:
-    assert run.state is not None
-    return datetime.now(UTC) - run.state.timestamp < _PATIENCE[run.state.type]
+    return run.state is None or datetime.now(UTC) - run.state.timestamp < _PATIENCE[run.state.type]
 
 
 async def _end(client: PrefectClient, run: FlowRun) -> bool:

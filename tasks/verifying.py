@@ -94,7 +94,7 @@ def conclude(
     with database.system() as connection:
         incident = owned(connection, incident_id, fence)
         last_plan = decisions.acting(connection, incident_id) >= settings.decision.max_plans
-        _evidence(connection, incident, verdict, found, now)
+        kept = _evidence(connection, incident, verdict, found, now)
         if verdict.outcome is Outcome.FIXED:
             _verified(connection, incident, verdict, now)
         elif verdict.outcome is Outcome.HARMFUL or (verdict.outcome is Outcome.NOT_FIXED and last_plan):
@@ -104,7 +104,7 @@ def conclude(
             dedupe=f"verification:{incident.id}:{now:%Y%m%d%H%M%S}", outcome=verdict.outcome.value,
             because=verdict.because,
         )  # fmt: skip
-        _audit(connection, decision, incident, verdict, now)
+        _audit(connection, decision, incident, verdict, now, kept)
     return verdict
 
 
@@ -130,12 +130,16 @@ def stop_harm(
     return True
 
 
-def _audit(connection: Connection, decision: Decision, incident: Incident, verdict: Verdict, now: datetime) -> None:
+def _audit(
+    connection: Connection, decision: Decision, incident: Incident, verdict: Verdict, now: datetime, *kept: str
+) -> None:
+    """The entry; `kept` are hashes of the evidence it rests on."""
     audit.append(
         connection, incident.tenant_id, AuditAction.VERIFICATION_COMPLETED, actor=ACTOR, at=now,
         subject=f"incident:{incident.id}", incident_id=incident.id, plan_hash=decision.plan_hash,
         outcome=verdict.outcome.value,
         after={"because": verdict.because, "cause": verdict.cause.value, **verdict.numbers},
+        detail={"evidence": list(kept)} if kept else None,
     )  # fmt: skip
 
 
@@ -189,9 +193,10 @@ def _verified(connection: Connection, incident: Incident, verdict: Verdict, now:
     )  # fmt: skip
 
 
-def _evidence(connection: Connection, incident: Incident, verdict: Verdict, found: list[Sample], now: datetime) -> None:
+def _evidence(connection: Connection, incident: Incident, verdict: Verdict, found: list[Sample], now: datetime) -> str:
+    """Freezes what was seen; returns its hash."""
     start = found[0].start if found else now - timedelta(minutes=1)
-    incidents.add_evidence(
+    ref = incidents.add_evidence(
         connection, incident.tenant_id, incident.id, source="verification", query=verdict.outcome.value,
         window_start=start, window_end=now, n=sum(s.failures + s.stopped + s.legitimate_attempts for s in found),
         observed=verdict.numbers, threshold={}, at=now,
@@ -209,6 +214,7 @@ def _evidence(connection: Connection, incident: Incident, verdict: Verdict, foun
             ],
         },
     )  # fmt: skip
+    return ref.sha256
 
 
 def _criteria(decision: Decision) -> VerifyCriteria:

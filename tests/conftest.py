@@ -11,6 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import uvicorn
@@ -20,6 +21,12 @@ from store.engine import Database
 from store.migrate import migrate
 
 _numbers = itertools.count(1)
+hypothesis.settings.register_profile(
+    "repeatable", derandomize="OPSSPINE_FUZZ_EXAMPLES" not in os.environ, deadline=None, print_blob=True
+)
+hypothesis.settings.load_profile(
+    "repeatable"
+)  # a change is judged by what it changes; a night of fuzzing seeks the rest
 
 
 def _memory() -> str | None:
@@ -140,6 +147,12 @@ def serve() -> Iterator[Callable[[Any], str]]:
         server.should_exit = True
     for _, thread in servers:
         thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A real browser (tests/browser.py), one for a file: while it lives, its thread can run no other event loop."""
+    yield from _beside("browser").make()
 
 
 @pytest.fixture(scope="session")

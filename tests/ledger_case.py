@@ -16,7 +16,7 @@ from spine.plan import Gate, Risk, Step
 from spine.settings import Settings, WebhookSettings
 from store import flags, incidents, leases
 from store.engine import Database
-from tasks.leasing import Tended, apply_lease, intend_lease, ports_of, tend_leases
+from tasks.leasing import Tended, apply_lease, intend_lease, ports_of, revert_lease, tend_leases
 
 Plan = tuple[IncidentId, UUID]
 
@@ -76,6 +76,10 @@ class Ledger:
         """Bring `step` into force."""
         return apply_lease(self.database, self.intend(step, fence=fence, plan=plan).id, fence=fence, ports=self.ports)
 
+    def end(self, lease: Lease) -> Lease:
+        """Take `lease` back, as at its incident's end."""
+        return revert_lease(self.database, lease.id, reason="over", ports=self.ports)
+
     def lease(self, lease_id: UUID) -> Lease:
         """The lease as stored now."""
         with self.database.system() as connection:
@@ -112,6 +116,11 @@ class Ledger:
         """What a query finds, across tenants."""
         with self.database.system() as connection:
             return list(connection.execute(text(query), values))
+
+    def told(self) -> list[str]:
+        """What the timeline tells of actions beyond their states, oldest first."""
+        rows = self.rows("select summary from incident_timeline where kind = 'mitigation.told' order by id")
+        return [row.summary for row in rows]
 
     def audited(self, action: str) -> list[dict[str, Any]]:
         """The data of every audit entry of `action`, oldest first."""

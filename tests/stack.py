@@ -61,13 +61,14 @@ class Stack:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deployments.supervisor"], env=self.environment, stdout=out, stderr=out
             )
-        self.until((self.folder / "instance.json").exists, "the spine is ready", seconds=120)
+        self.until((self.folder / "instance.json").exists, "the spine is ready", seconds=300)
         self.database = Database(self.state["database_url"])
         return self
 
     def down(self) -> None:
-        """Stop everything, as `opsspine down` does."""
-        self.database.close()
+        """Stop everything, as `opsspine down` does; also what never became ready."""
+        if hasattr(self, "database"):
+            self.database.close()
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(90)
@@ -102,15 +103,18 @@ class Stack:
         self, done: Callable[[], T], what: str, *, seconds: float = 90, pause: float = 0.2, alone: bool = False
     ) -> T:
         """The first true value of `done`; fails when that takes too long, or, unless `alone`, the spine ends."""
-        end = time.monotonic() + seconds
+        end, came = time.monotonic() + seconds, "nothing"
         while time.monotonic() < end:
-            with contextlib.suppress(Exception):
+            try:
                 if found := done():
                     return found
+                came = repr(found)
+            except Exception as error:  # what is not there yet fails in many ways
+                came = repr(error)
             if not alone and self.process and self.process.poll() is not None:
                 raise AssertionError(f"the supervisor ended: {(self.folder / 'supervisor.out').read_text()[-2000:]}")
             time.sleep(pause)
-        raise AssertionError(f"after {seconds} s still not: {what}")
+        raise AssertionError(f"after {seconds} s still not: {what}; last came {came}")
 
     def pid_of(self, run: UUID) -> int | None:
         """The process of a run: the one that holds the connection by which the run shows that it lives."""

@@ -53,8 +53,9 @@ def test_no_data_is_tracked() -> None:
     assert [file.name for file in tracked() if file.name.endswith(DATA)] == []
 
 
-def test_the_lock_pins_by_hash_and_names_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_pins_by_hash_and_names_no_address(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
     pinned = re.findall(r"^[a-z0-9][^=\s]*==\S+.*?(?=^[a-z0-9]|\Z)", lock, re.MULTILINE | re.DOTALL)
     assert len(pinned) > 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import tempfile
@@ -33,7 +34,7 @@ def product(events: Path, history_days: float) -> list[Line]:
     rows, refused = load(Source(path=events, format="parquet", now=datetime.now(UTC), limits=limits))
     if refused:
         raise SystemExit(f"{refused} rows of {events} were refused by ingest; such a score would mean nothing.")
-    return backtest(rows, Settings(), history_days=history_days).lines
+    return backtest(rows, Settings(), history_days=history_days, jobs=os.cpu_count() or 1).lines
 
 
 def peer(rules: Peer) -> Detector:

@@ -4,20 +4,21 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from sqlalchemy import Connection, text
 
-from deployments.cli.context import database, settings
-from deployments.cli.screen import console, short, whole
+from deployments.cli.context import database, settings, system
+from deployments.cli.output import listing, record
+from deployments.cli.screen import short, whole
 from deployments.cli.wake import wake_run
 from spine.approval import Approval, Code, Vote
 from spine.errors import Refused
+from spine.flag.change import change_lines
 from spine.ids import ApprovalId
 from spine.outlook import reach
 from spine.person import PersonRef
 from spine.plan import Decision
 from spine.span import span
-from store import approvals, people
+from store import approvals, flag_changes, people
 from store.decide import decide
 from store.ratify import ratify as stand_by
 
@@ -40,31 +41,37 @@ def register(app: typer.Typer) -> None:
 
 def waiting() -> None:
     """What waits for a person now, soonest to expire first."""
-    opened = database()
-    table = Table("approval", "tenant", "gate", "risk", "expires (UTC)", "incident", box=None)
-    with opened.system() as connection:
-        for one in approvals.pending(connection):
-            gate = f"{one.gate.label}, DRILL" if one.synthetic else one.gate.label
-            row = (one.tenant_id, gate, one.risk.value, f"{one.expires_at:%H:%M:%S}", short(one.incident_id))
-            table.add_row(short(one.id), *row)
-    opened.close()
-    console().print(table if table.row_count else "Nothing waits for a decision.")
+    with system() as connection:
+        found = approvals.pending(connection)
+    listing(
+        found,
+        {
+            "approval": lambda one: short(one.id),
+            "tenant": lambda one: one.tenant_id,
+            "gate": lambda one: f"{one.gate.label}, DRILL" if one.synthetic else one.gate.label,
+            "risk": lambda one: one.risk.value,
+            "expires (UTC)": lambda one: f"{one.expires_at:%H:%M:%S}",
+            "about": lambda one: f"incident {short(one.incident_id)}" if one.incident_id else "a flag",
+        },
+        empty="Nothing waits for a decision.",
+    )
 
 
 def show(approval: _Id) -> None:
     """Everything an approver signs: steps, targets, blast radius, guards, the plan's hash; and the votes so far."""
-    opened = database()
-    with opened.system() as connection:
+    with system() as connection:
         one = _find(connection, approval)
-        query = text("select body::text from decisions where id = :id")
-        body = connection.execute(query, {"id": one.decision_id}).scalar_one()
+        lines = _asked(connection, one)
         votes = [(ballot, people.get(connection, ballot.person_id)) for ballot in approvals.ballots(connection, one.id)]
-    opened.close()
+    ballots = [{"ballot": ballot, "person": person.email if person else None} for ballot, person in votes]
+    if not record({"approval": one, "asked": lines, "votes": ballots}):
+        return
     if one.synthetic:
         typer.echo("DRILL: nothing real hangs on it.")
     typer.echo(f"approval {one.id}: {one.status.value}, gate {one.gate.label}, asked by {one.requester}")
-    typer.echo(f"incident {one.incident_id} of tenant {one.tenant_id}, expires {one.expires_at:%Y-%m-%d %H:%M:%S} UTC")
-    for line in plan_lines(Decision.model_validate_json(body), one):
+    about = f"incident {one.incident_id}" if one.incident_id else "a change of a flag"
+    typer.echo(f"{about} of tenant {one.tenant_id}, expires {one.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    for line in lines:
         typer.echo(line)
     for ballot, person in votes:
         typer.echo(
@@ -94,13 +101,14 @@ def ratify(approval: _Id, who: _As, reason: _Reason = "", totp: _Totp = None) ->
     opened.close()
     if not outcome.counted:
         raise Refused(outcome.code, outcome.message)
+    record(outcome)
     typer.echo(outcome.message)
 
 
 def _code(totp: str | None) -> str:
     if totp == "-":
         totp = sys.stdin.readline().strip()
-    return totp or str(typer.prompt("Code", hide_input=True))
+    return totp or str(typer.prompt("Code", hide_input=True, err=True))
 
 
 def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) -> None:
@@ -116,6 +124,7 @@ def _decide(approval: str, who: str, vote: Vote, reason: str, totp: str | None) 
     opened.close()
     if not outcome.counted:
         raise Refused(outcome.code, outcome.message)
+    record(outcome)
     typer.echo(outcome.message)
 
 
@@ -124,6 +133,16 @@ def _find(connection: Connection, start: str) -> Approval:
     approval = approvals.get(connection, ApprovalId(whole(connection, "approval", start)))
     assert approval is not None
     return approval
+
+
+def _asked(connection: Connection, approval: Approval) -> list[str]:
+    """What is asked for: steps of a plan, or a change of a flag."""
+    if approval.change_id is not None:
+        change = flag_changes.get(connection, approval.change_id)
+        return change_lines(change) if change is not None else ["The change it asks about is gone."]
+    query = text("select body::text from decisions where id = :id")
+    body = connection.execute(query, {"id": approval.decision_id}).scalar_one()
+    return plan_lines(Decision.model_validate_json(body), approval)
 
 
 def plan_lines(decision: Decision, approval: Approval) -> list[str]:

@@ -1,6 +1,7 @@
 """`opsspine backtest`: which incidents would have opened on past events, and what a change of rules would alter."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,10 @@ def backtest(
     advice: Annotated[
         bool, typer.Option("--advice", help="Also tell what the engine would have proposed; comparisons always do")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes at once, for replays of six days and more. Default: one per core"),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="With --settings or --compare: the comparison as Markdown, for a pull request")
     ] = None,
@@ -74,7 +79,7 @@ def backtest(
         raise Refused("backtest.report", "--report needs something to compare with: say --settings or --compare, too.")
     console = Console()
     source = source_of(file, format, tenant, year, timezone)
-    replay = _Replays(console, source, history_days)
+    replay = _Replays(console, source, history_days, jobs or os.cpu_count() or 1)
     compared = bool(other or revision)
     before: Sequence[dict[str, Any]] = []
     if revision:
@@ -98,8 +103,8 @@ def backtest(
 class _Replays:
     """Reads the file once, and replays it as often as asked."""
 
-    def __init__(self, console: Console, source: Source, history_days: float | None) -> None:
-        self.console, self.source, self.history_days = console, source, history_days
+    def __init__(self, console: Console, source: Source, history_days: float | None, jobs: int) -> None:
+        self.console, self.source, self.history_days, self.jobs = console, source, history_days, jobs
         self.told = ""
         self.events: Any = None
 
@@ -117,16 +122,16 @@ class _Replays:
                 reading = bar.add_task(f"reading {self.source.path.name}", total=1.0)
                 self.events = load(self.source, lambda share: bar.update(reading, completed=share))
             events, refused = self.events
-            if events.empty:
+            if not events.num_rows:
                 raise Refused(
                     "backtest.empty",
                     f"{self.source.path} has no event that can be read as {self.source.format}; nothing was replayed.",
                 )
-            replaying = bar.add_task(f"replaying {len(events):,} events {label}".strip(), total=1)
+            replaying = bar.add_task(f"replaying {events.num_rows:,} events {label}".strip(), total=1)
             report = replay(
                 events, with_settings, tenant=self.source.tenant, history_days=self.history_days,
-                runbooks=catalogue() if advice else None,
-                progress=lambda done, total: bar.update(replaying, completed=done, total=total),
+                runbooks=catalogue if advice else None,
+                progress=lambda done, total: bar.update(replaying, completed=done, total=total), jobs=self.jobs,
             )  # fmt: skip
         self.told = (
             f"{report.events:,} events, {refused + report.refused} rows refused, "

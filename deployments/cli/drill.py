@@ -1,7 +1,6 @@
 """`opsspine drill`: rehearse a runbook on synthetic evidence, and see when each was rehearsed last."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from rich.table import Table
 
 from deployments.cli.context import database, settings
 from deployments.cli.operator import operator
+from deployments.cli.orchestrator import reach
 from deployments.cli.screen import console
-from deployments.instance import instance
 from spine.errors import Broken, Refused
 from spine.ids import mint, tenant_id
 from spine.incident import IncidentKind
@@ -29,6 +28,8 @@ from store.engine import Database
 _LOOK_SECONDS = 0.5
 _LOST_SECONDS = 60
 """A run that has not begun after so long is looked for at the orchestrator."""
+_SILENT_SECONDS = 5
+"""One that has begun is looked for so often."""
 
 
 def register(app: typer.Typer) -> None:
@@ -111,10 +112,7 @@ def _play(
 
 
 def _start(current: Settings, kind: IncidentKind, parameters: dict[str, object]) -> UUID:
-    running = instance(current)
-    url = f"{running['prefect_url']}/api" if running else current.prefect.url
-    os.environ.setdefault("PREFECT_API_URL", url)  # read by Prefect when it is imported
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    reach(current)
     from blocks.orchestrator import start_run
     from runbooks.engine.name import drill_of
 
@@ -127,7 +125,7 @@ def _follow(opened: Database, out: Console, run: UUID) -> DrillRun:
     Raises:
         Broken: its run ended without a result.
     """
-    told, began, looked = set[tuple[object, ...]](), time.monotonic(), time.monotonic()
+    told, looked, ended = set[tuple[object, ...]](), time.monotonic(), ""
     while True:
         with opened.system() as connection:
             found = stored.get(connection, str(run))
@@ -141,19 +139,21 @@ def _follow(opened: Database, out: Console, run: UUID) -> DrillRun:
                 )
         if found is not None and found.finished_at is not None:
             return found
-        if time.monotonic() - max(looked, began) > (_LOST_SECONDS if found is None else 5):
-            looked = time.monotonic()
-            _still_runs(run)
+        if ended:  # it was looked for once more since
+            raise Broken(f"The run of the drill is {ended} and left no result; Prefect UI shows its log, under {run}.")
+        if time.monotonic() - looked > (_LOST_SECONDS if found is None else _SILENT_SECONDS):
+            looked, ended = time.monotonic(), _ended_as(run)
         time.sleep(_LOOK_SECONDS)
 
 
-def _still_runs(run: UUID) -> None:
+def _ended_as(run: UUID) -> str:
+    """How the run ended, in a word; "" = it has not."""
     from blocks.orchestrator import run_state
 
     state = asyncio.run(run_state(run))
-    if state is None or state.ended:
-        kind = state.kind.lower() if state else "unknown to the orchestrator"
-        raise Broken(f"The run of the drill is {kind} and left no result; Prefect UI shows its log, under {run}.")
+    if state is None:
+        return "unknown to the orchestrator"
+    return state.kind.lower() if state.ended else ""
 
 
 def _assertions(done: DrillRun) -> Table:

@@ -1,14 +1,14 @@
 """`opsspine keys …`: API keys of applications. A key belongs to one tenant and is shown once."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from deployments.cli.context import database
+from deployments.cli.context import system
 from deployments.cli.operator import operator
-from deployments.cli.screen import console
+from deployments.cli.output import listing, record
 from gateway.auth import Scope
 from spine.errors import Refused
 from spine.ids import tenant_id
@@ -17,6 +17,16 @@ from store.keys import add_key, list_keys, revoke_key
 _Name = Annotated[str, typer.Argument(help="What uses it.")]
 _Tenant = Annotated[str, typer.Option(help="Whose key; default: the single tenant.")]
 _APPLICATION = [Scope.EVENTS_WRITE, Scope.FLAGS_READ]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A key as it is shown: never the secret, which nobody has any more."""
+
+    tenant: str
+    name: str
+    scopes: list[str]
+    last_used_at: datetime | None
 
 
 def register(app: typer.Typer) -> None:
@@ -36,31 +46,35 @@ def add(
     ] = None,
 ) -> None:
     """Make a key and print it, once: it is stored as its hash only."""
-    owner, now, opened = tenant_id(tenant), datetime.now(UTC), database()
-    with opened.system() as connection:
+    owner, now = tenant_id(tenant), datetime.now(UTC)
+    with system() as connection:
         scopes = [one.value for one in scope or _APPLICATION]
         _, secret = add_key(connection, owner, name, scopes, now=now, actor=operator())
-    opened.close()
+    record({"tenant": owner, "name": name, "scopes": scopes, "key": secret})
     typer.echo(secret)
 
 
 def show() -> None:
     """Every live key."""
-    opened = database()
-    table = Table("tenant", "name", "scopes", "last used", box=None)
-    with opened.system() as connection:
-        for key, used in list_keys(connection):
-            table.add_row(key.tenant_id, key.name, ", ".join(key.scopes), f"{used:%Y-%m-%d %H:%M}" if used else "never")
-    opened.close()
-    console().print(table)
+    with system() as connection:
+        found = [Shown(key.tenant_id, key.name, sorted(key.scopes), used) for key, used in list_keys(connection)]
+    listing(
+        found,
+        {
+            "tenant": lambda one: one.tenant,
+            "name": lambda one: one.name,
+            "scopes": lambda one: ", ".join(one.scopes),
+            "last used (UTC)": lambda one: f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
+        },
+        empty="There are no keys. Make one with `opsspine keys add`.",
+    )
 
 
 def revoke(name: _Name, tenant: _Tenant = "") -> None:
     """End a key at once."""
-    owner, now, opened = tenant_id(tenant), datetime.now(UTC), database()
-    with opened.system() as connection:
+    owner, now = tenant_id(tenant), datetime.now(UTC)
+    with system() as connection:
         ended = revoke_key(connection, owner, name, now=now, actor=operator())
-    opened.close()
     if not ended:
         raise Refused("key.unknown", f"Tenant {owner} has no live key {name!r}. `opsspine keys list` shows all.")
     typer.echo(f"{name} is revoked.")

@@ -5,10 +5,9 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
-from deployments.cli.context import database
-from deployments.cli.screen import console
+from deployments.cli.context import system
+from deployments.cli.output import listing, record
 from spine.span import span
 from store import outbox as stored
 from store.health import outbox_state
@@ -24,17 +23,23 @@ def register(app: typer.Typer) -> None:
 @outbox.command("list")
 def list_outbox(limit: Annotated[int, typer.Option(help="Rows at most.")] = 50) -> None:
     """Messages that wait or were given up, the gravest first, and channels that do not work."""
-    opened, now = database(), datetime.now(UTC)
-    with opened.system() as connection:
+    now = datetime.now(UTC)
+    with system() as connection:
         rows, state = stored.undelivered(connection, limit), outbox_state(connection, now)
-    opened.close()
-    table = Table("id", "tenant", "channel", "topic", "status", "age", "attempts", "error")
-    for row in rows:
-        age = span(now - row.created_at)
-        table.add_row(
-            str(row.id), row.tenant_id, row.channel, row.topic, row.status, age, str(row.attempts), row.error or ""
-        )
-    console().print(table)
+    listing(
+        [dict(row._mapping) for row in rows],
+        {
+            "id": lambda row: row["id"],
+            "tenant": lambda row: row["tenant_id"],
+            "channel": lambda row: row["channel"],
+            "topic": lambda row: row["topic"],
+            "status": lambda row: row["status"],
+            "age": lambda row: span(now - row["created_at"]),
+            "attempts": lambda row: row["attempts"],
+            "error": lambda row: row["error"],
+        },
+        empty="Everything was delivered.",
+    )
     for channel, error in state.held.items():
         typer.echo(f"{channel} does not work: {error}")
     typer.echo(f"{state.pending} wait, {state.failed} were given up.")
@@ -43,8 +48,7 @@ def list_outbox(limit: Annotated[int, typer.Option(help="Rows at most.")] = 50) 
 @outbox.command()
 def retry(message: Annotated[UUID | None, typer.Argument(help="One message; default: all given up.")] = None) -> None:
     """Give messages that were given up a fresh set of attempts."""
-    opened = database()
-    with opened.system() as connection:
+    with system() as connection:
         requeued = stored.requeue(connection, now=datetime.now(UTC), message=message)
-    opened.close()
+    record({"requeued": requeued})
     typer.echo(f"{requeued} messages are tried again.")

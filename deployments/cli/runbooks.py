@@ -1,19 +1,28 @@
-"""`opsspine runbooks`: which there are, and what each one does."""
+"""`opsspine runbooks`: which there are, what each one does, and running the operational ones."""
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from deployments.cli.context import settings
+from deployments.cli.context import database, settings
+from deployments.cli.operator import operator
+from deployments.cli.output import listing, record
 from deployments.cli.screen import console
+from spine.clock import SystemClock
 from spine.errors import Refused
+from spine.ids import tenant_id
 from spine.incident import IncidentKind
+from store import operations as kept
 
 if TYPE_CHECKING:
+    from runbooks.operation import Desk
     from spine.runbook import Runbook
 
-runbooks = typer.Typer(help="What is done about each kind of incident.", no_args_is_help=True)
+runbooks = typer.Typer(help="What is done about each kind of incident, and as a routine.", no_args_is_help=True)
+_Tenant = Annotated[str, typer.Option(help="For whom; default: the single tenant.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,18 +32,25 @@ def register(app: typer.Typer) -> None:
 
 @runbooks.command("list")
 def list_runbooks() -> None:
-    """Every kind of incident that has a runbook."""
+    """Every kind of incident that has a runbook, and the operational runbooks."""
     from runbooks import catalogue  # pandas: not for every command
+    from runbooks.operational import operations
 
     table = Table("kind", "version", "title", "owner", "ladder")
     for book in catalogue().values():
         table.add_row(book.kind.value, book.version, book.title, book.owner, " > ".join(book.ladder))
+    for one in operations().values():
+        table.add_row(one.name, one.version, one.title, one.owner, " > ".join(step for step, _ in one.steps))
     console().print(table)
 
 
 @runbooks.command("show")
 def show_runbook(kind: str) -> None:
-    """What KIND looks like, what is done about it, and what it must not be confused with."""
+    """What KIND looks like, what is done about it, and what it must not be confused with; or a routine's page."""
+    from runbooks.operational import operations
+
+    if kind.lower() in operations():
+        return manual_page(kind)
     try:
         book = find(kind)
     except Refused as refusal:
@@ -54,12 +70,84 @@ def show_runbook(kind: str) -> None:
 @runbooks.command("docs")
 def manual_page(kind: str) -> None:
     """The manual page of KIND as Markdown: trigger, steps, parameters, risks, rollback, drill."""
+    from deployments.docs import operation
     from deployments.docs.manual import page
+    from runbooks.operational import operations
 
+    if (name := kind.lower()) in operations():
+        typer.echo(operation.page(operations()[name]))
+        return
     try:
         typer.echo(page(find(kind)))
     except Refused as refusal:
         raise typer.BadParameter(str(refusal)) from refusal
+
+
+@runbooks.command("run")
+def run_operation(name: str, tenant: _Tenant = "") -> None:
+    """Run the operational runbook NAME now. Exit code 1 when it did not pass."""
+    from runbooks.operational import operation_named
+
+    chosen, desk = operation_named(name), _desk(tenant)
+    done = asyncio.run(chosen.run(desk))
+    desk.database.close()
+    head, *rows = done.rows
+    table = Table(*head, show_lines=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console().print(table if rows else "Nothing to tell.")
+    typer.echo(done.outcome)
+    raise typer.Exit(0 if done.passed else 1)
+
+
+@runbooks.command("drill")
+def drill_operation(name: str, tenant: _Tenant = "") -> None:
+    """Rehearse the operational runbook NAME in a database of its own. Exit code 1 when it failed."""
+    from runbooks.operation import rehearse
+    from runbooks.operational import operation_named
+
+    chosen, desk = operation_named(name), _desk(tenant)
+    done = asyncio.run(rehearse(chosen, desk))
+    desk.database.close()
+    if record(done):
+        table = Table("", "looked at", "expected", "seen")
+        for one in done.detail["assertions"]:
+            mark = Text("✓", style="green") if one["passed"] else Text("✗", style="red")
+            table.add_row(mark, *(Text(one[field]) for field in ("name", "expected", "observed")))
+        console().print(table)
+    typer.echo(f"{done.outcome}, score {done.detail['score']:.0%}")
+    raise typer.Exit(0 if done.passed else 1)
+
+
+@runbooks.command("runs")
+def list_runs(
+    name: Annotated[str, typer.Argument(help="Of this operational runbook only.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    tenant: _Tenant = "",
+) -> None:
+    """Runs and drills of operational runbooks, newest first."""
+    opened = database()
+    with opened.tenant(tenant_id(tenant)) as connection:
+        found = kept.runs(connection, name or None, limit=limit).items
+    opened.close()
+    listing(
+        found,
+        {
+            "run": lambda one: one.id, "what": lambda one: one.operation, "drill": lambda one: "drill" * one.drill,
+            "at (UTC)": lambda one: f"{one.started_at:%Y-%m-%d %H:%M}", "by": lambda one: one.who,
+            "outcome": lambda one: one.outcome,
+        },
+        empty="None was run yet.",
+    )  # fmt: skip
+
+
+def _desk(tenant: str) -> "Desk":
+    from runbooks.operation import Desk
+
+    current = settings()
+    return Desk(
+        database=database(current), settings=current, clock=SystemClock(), tenant=tenant_id(tenant), who=operator()
+    )
 
 
 def find(kind: str) -> "Runbook":

@@ -7,22 +7,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deployments.cli.context import settings
+from deployments.cli.output import record
+from deployments.cli.screen import console
 from deployments.environment import log_folder
 from deployments.instance import instance
 from spine.errors import Broken, Refused
 from spine.settings import Settings
 
-_READY_SECONDS = 150
+_READY_SECONDS = 900
+"""Seconds on a free machine, minutes on one with other work. A supervisor whose part does not start ends by itself."""
 _STOP_SECONDS = 60
-_console = Console()
 
 
 def register(app: typer.Typer) -> None:
@@ -34,22 +36,32 @@ def register(app: typer.Typer) -> None:
 
 def up(foreground: Annotated[bool, typer.Option(help="Stay attached; Ctrl-C stops everything.")] = False) -> None:
     """Start PostgreSQL, Prefect, the gateway, the runner and the relay; data persists in the data folder."""
+    start("deployments.supervisor", foreground=foreground)
+
+
+def start(module: str, *, foreground: bool) -> None:
+    """Run a supervisor, `module`, and return once it says that everything works; in the foreground, never.
+
+    Raises:
+        Refused: it cannot start.
+        Broken: it took a quarter of an hour.
+    """
     if foreground:
-        os.execv(sys.executable, [sys.executable, "-m", "deployments.supervisor"])  # noqa: S606 - our own module
+        os.execv(sys.executable, [sys.executable, "-m", module])  # noqa: S606 - our own module
     current = settings()
     log = log_folder(current) / "supervisor.log"
     began = time.monotonic()
-    with open(log, "ab") as output, _console.status("Starting the spine …"):
+    with open(log, "ab") as output, console().status("Starting the spine …"):
         position = output.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.supervisor"],
+            [sys.executable, "-m", module],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
         _await_ready(current, process, log, position)
-    _console.print(f"[green]Ready[/] after {time.monotonic() - began:.1f} s.")
+    console().print(f"[green]Ready[/] after {time.monotonic() - began:.1f} s.")
     _print_addresses(current)
 
 
@@ -75,9 +87,11 @@ def _print_addresses(current: Settings) -> None:
     running = instance(current)
     if running is None:
         return
-    _console.print(f"  Gateway     {running['gateway_url']}")
-    _console.print(f"  Prefect UI  {running['prefect_url']}")
-    _console.print(f"  Data, logs  {current.data_dir}")
+    for url in running.get("gateway_urls", [running["gateway_url"]]):
+        console().print(f"  Gateway     {url}")
+    for url in running.get("prefect_urls", [running["prefect_url"]]):
+        console().print(f"  Prefect UI  {url}")
+    console().print(f"  Data, logs  {current.data_dir}")
 
 
 def down() -> None:
@@ -85,10 +99,10 @@ def down() -> None:
     current = settings()
     running = instance(current)
     if running is None:
-        _console.print(f"No spine is running in {current.data_dir}.")
+        console().print(f"No spine is running in {current.data_dir}.")
         return
     pid = int(running["pid"])
-    with _console.status("Stopping …"), contextlib.suppress(ProcessLookupError):
+    with console().status("Stopping …"), contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < until:
@@ -98,7 +112,7 @@ def down() -> None:
             time.sleep(0.05)
         raise Broken(f"Process {pid} did not end within {_STOP_SECONDS} s. Its logs: {current.data_dir / 'logs'}")
     (current.data_dir / "instance.json").unlink(missing_ok=True)
-    _console.print("Stopped.")
+    console().print("Stopped.")
 
 
 def status() -> None:
@@ -106,35 +120,50 @@ def status() -> None:
     current = settings()
     running = instance(current)
     if running is None:
-        _console.print(f"No spine is running in {current.data_dir}. Start one with `opsspine up`.")
+        console().print(f"No spine is running in {current.data_dir}. Start one with `opsspine up`.")
         raise typer.Exit(1)
-    table = Table("part", "pid", "state")
-    healthy = _row(table, "supervisor", int(running["pid"]))
-    for name, pid in running["pids"].items():
-        healthy = _row(table, name, pid) and healthy
-    _console.print(table)
-    checks = Table("check", "status", "detail")
+    pids = {"supervisor": int(running["pid"]), **running["pids"]}
+    alive = {name: _runs(pid) for name, pid in pids.items()}
+    health = _health(str(running["gateway_url"]))
+    told = {"parts": [{"part": name, "pid": pids[name], "running": lives} for name, lives in alive.items()]}
+    addresses = {"gateway": running["gateway_url"], "prefect": running["prefect_url"], "data": str(current.data_dir)}
+    if record({**told, "addresses": addresses, "health": health}):
+        _show(pids, alive, health)
+        _print_addresses(current)
+    well = all(alive.values()) and health is not None and health["status"] != "fail"
+    raise typer.Exit(0 if well else 1)
+
+
+def _health(url: str) -> dict[str, Any] | None:
+    """What the gateway says of every part; None = it does not answer."""
     try:
-        health = httpx.get(f"{running['gateway_url']}/api/health", timeout=5).json()
-        for name, entries in health.get("checks", {}).items():
-            for entry in entries:
-                checks.add_row(name, entry["status"], str(entry.get("output") or entry.get("observedValue", "")))
-        healthy = healthy and health["status"] != "fail"
-        _console.print(checks)
-    except httpx.HTTPError as error:
-        _console.print(f"[red]The gateway does not answer: {error}[/]")
-        healthy = False
-    _print_addresses(current)
-    raise typer.Exit(0 if healthy else 1)
+        return dict(httpx.get(f"{url}/api/health", timeout=5).json())
+    except (httpx.HTTPError, ValueError):
+        return None
 
 
-def _row(table: Table, name: str, pid: int) -> bool:
+def _show(pids: dict[str, int], alive: dict[str, bool], health: dict[str, Any] | None) -> None:
+    table = Table("part", "pid", "state")
+    for name, lives in alive.items():
+        table.add_row(name, str(pids[name]), "[green]running[/]" if lives else "[red]dead[/]")
+    console().print(table)
+    if health is None:
+        console().print("[red]The gateway does not answer.[/] Its log is in the data folder, logs/gateway.log.")
+        return
+    checks = Table("check", "status", "detail")
+    for name, entries in health.get("checks", {}).items():
+        for entry in entries:
+            checks.add_row(name, entry["status"], Text(str(entry.get("output") or entry.get("observedValue", ""))))
+    console().print(checks)
+    if health["status"] != "pass":
+        console().print("`opsspine health` says what this means and what to do.")
+
+
+def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        table.add_row(name, str(pid), "[red]dead[/]")
         return False
     except PermissionError:
         pass
-    table.add_row(name, str(pid), "[green]running[/]")
     return True

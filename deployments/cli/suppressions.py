@@ -5,11 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
 from deployments.cli.acting import acting
-from deployments.cli.context import database
-from deployments.cli.screen import console
+from deployments.cli.context import database, system
+from deployments.cli.output import listing, record
 from spine.errors import Refused
 from spine.ids import NO_TENANT, tenant_id
 from spine.incident import IncidentKind
@@ -46,23 +45,29 @@ def add(
             length=timedelta(minutes=minutes), now=now,
         )  # fmt: skip
     opened.close()
+    record(window)
     typer.echo(f"{window.id} runs until {window.ends_at:%H:%M} UTC; end it early with `opsspine suppressions end`.")
 
 
 @suppressions.command("list")
 def list_suppressions() -> None:
     """Windows that run or are yet to come."""
-    opened = database()
-    with opened.system() as connection:
+    with system() as connection:
         found = stored.listed(connection, datetime.now(UTC))
-    opened.close()
-    table = Table("suppression", "tenant", "reason", "type", "from (UTC)", "until (UTC)", "owner", "note")
-    for one in found:
-        table.add_row(
-            str(one.id), one.tenant_id, one.reason.value, one.kind.value if one.kind else "all",
-            f"{one.starts_at:%Y-%m-%d %H:%M}", f"{one.ends_at:%Y-%m-%d %H:%M}", one.owner, one.note,
-        )  # fmt: skip
-    console().print(table)
+    listing(
+        found,
+        {
+            "suppression": lambda one: one.id,
+            "tenant": lambda one: one.tenant_id,
+            "reason": lambda one: one.reason.value,
+            "type": lambda one: one.kind.value if one.kind else "all",
+            "from (UTC)": lambda one: f"{one.starts_at:%Y-%m-%d %H:%M}",
+            "until (UTC)": lambda one: f"{one.ends_at:%Y-%m-%d %H:%M}",
+            "owner": lambda one: one.owner,
+            "note": lambda one: one.note,
+        },
+        empty="No window runs, and none is to come.",
+    )
 
 
 @suppressions.command()

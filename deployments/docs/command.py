@@ -9,13 +9,15 @@ from deployments.cli import app
 from deployments.docs.markdown import first_paragraph, table
 from deployments.docs.markdown import page as whole_page
 
-_INTRODUCTION = """Every command takes `--help`. Commands that change something are audited. They work on the spine that
-`opsspine up` runs, or on the database of `DATABASE_URL`."""
+_INTRODUCTION = """Every command takes `--help` and `--json`; exit codes and the shape of JSON are in
+[cli.md](cli.md). Commands that change something are audited. They work on the spine that `opsspine up` runs, or on the
+database of `DATABASE_URL`."""
 
 
 def page() -> str:
-    """Every command with its options."""
-    return whole_page("Commands", "`deployments/cli/`", _INTRODUCTION, *(section(*found) for found in commands()))
+    """`opsspine` itself, and every command, with its options."""
+    sections = [section("", typer.main.get_command(app)), *(section(*found) for found in commands())]
+    return whole_page("Commands", "`deployments/cli/`", _INTRODUCTION, *sections)
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -29,10 +31,10 @@ def options(command: Any) -> set[str]:
 
 
 def section(words: str, command: Any) -> str:
-    """One command."""
+    """One command; without `words` what comes before them."""
     context = typer.Context(command)
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    usage = " ".join(["opsspine", words, *(_argument(p) for p in arguments)])
+    usage = " ".join(filter(None, ["opsspine", words, *(_argument(p) for p in arguments)]))
     rows = [(f"`{_argument(p)}`", p.help or "") for p in arguments if p.help]
     records = [p.get_help_record(context) for p in command.params if p.param_type_name == "option"]
     rows += [(f"`{option}`", " ".join(meaning.split())) for option, meaning in filter(None, records)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from deployments.docs.markdown import page as whole_page
 from deployments.docs.markdown import table
 from spine.attribute import ATTRIBUTES, FIELDS, Attribute
-from spine.incident import IncidentKind
+from spine.incident import AUTH_KINDS, IncidentKind
 from spine.mappers import mappers
 from spine.vocabulary import TOLD_NAMES, UNKNOWN_TYPE, VOCABULARY
 
@@ -27,7 +27,7 @@ that cannot be understood is refused with the reason. `sshd` reads a syslog file
 
 def page() -> str:
     """The fields, every type by the incident that reads it, every attribute, and the logs that are read."""
-    kinds = [(f"## {kind.value}", _types(kind)) for kind in IncidentKind]
+    kinds = [(f"## {kind.value}", _types(kind)) for kind in AUTH_KINDS]
     rest = table(["type", "meaning"], [(f"`{t.value}`", e.meaning) for t, e in VOCABULARY.items() if not e.kinds])
     sections = [
         ("## Fields", _declared(FIELDS)),
@@ -79,6 +79,6 @@ def _values(attribute: Attribute) -> str:
 
 
 def _readers(attribute: Attribute) -> str:
-    if len(attribute.read_by) == len(IncidentKind):
+    if len(attribute.read_by) == len(AUTH_KINDS):
         return "all: " + ", ".join(sorted(set(attribute.read_by.values())))
     return "; ".join(f"{kind.value}: {signal}" for kind, signal in attribute.read_by.items())

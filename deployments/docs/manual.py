@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from deployments.docs import operation
 from deployments.docs.markdown import first_paragraph, kind, table
 from deployments.docs.markdown import page as whole_page
 from runbooks import catalogue
@@ -24,7 +25,7 @@ from tasks.mitigations import actions
 def pages() -> dict[str, str]:
     """The index and every runbook's page, by the file's name."""
     made = {f"{book.kind.value.lower()}.md": page(book) for book in catalogue().values()}
-    return {"README.md": index(), **made}
+    return {"README.md": index(), **made, **operation.pages()}
 
 
 def index() -> str:
@@ -35,6 +36,7 @@ def index() -> str:
     ]
     return whole_page(
         "Manual", "`runbooks/<kind>.py`", table(["runbook", "type", "owner", "drills"], rows),
+        "## Operational runbooks", table(["runbook", "name", "owner"], operation.rows()),
         "Every action, with its bounds, guards and gates: [actions](../reference/actions.md).",
     )  # fmt: skip
 

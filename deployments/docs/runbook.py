@@ -6,14 +6,14 @@ from deployments.docs.manual import rolls_back_when
 from deployments.docs.markdown import first_paragraph, table
 from deployments.docs.markdown import page as whole_page
 from runbooks import catalogue
-from spine.incident import IncidentKind
+from spine.incident import AUTH_KINDS
 from spine.runbook import Runbook
 
 
 def page() -> str:
     """Every runbook, and the kinds of incident that have none."""
     books = catalogue()
-    without = [f"`{kind.value}`" for kind in IncidentKind if kind not in books]
+    without = [f"`{kind.value}`" for kind in AUTH_KINDS if kind not in books]
     missing = f"Without a runbook so far: {', '.join(without)}." if without else ""
     return whole_page("Runbooks", "`runbooks/<kind>.py`", *(section(book) for book in books.values()), missing)
 

@@ -19,8 +19,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from deployments.observing import finish, observe
 from deployments.process import end_with_parent
+from flows.context import settings
 from spine.detect import detectors
+from tasks.checks import checks
 from tasks.mitigations import actions
 from tasks.notifiers import notifiers
 
@@ -42,9 +45,15 @@ def main(path: str) -> None:
 
 
 _NEEDED = (
+    "flows.check_health",
     "flows.detect",
     "flows.drill",
+    "flows.ml_rank",
+    "flows.ml_retrain",
+    "flows.obey",
+    "flows.operate",
     "flows.reconcile",
+    "flows.report",
     "flows.respond",
     "flows.retain",
     "prefect.flow_engine",
@@ -60,7 +69,7 @@ def _import_everything() -> None:
     """All that a run needs, and what is found by name only when it is first asked for."""
     for name in _NEEDED:
         import_module(name)
-    for found_by_name in (detectors, actions, notifiers):
+    for found_by_name in (checks, detectors, actions, notifiers):
         found_by_name()
 
 
@@ -138,6 +147,7 @@ def _run(request: dict[str, Any], streams: list[int]) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    observe("run", settings())
     sys.argv = list(request["arguments"])
     try:
         sys.modules.pop(request["module"], None)
@@ -145,6 +155,7 @@ def _run(request: dict[str, Any], streams: list[int]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
+        finish()
         threading._shutdown()  # type: ignore[attr-defined]  # as an interpreter ends: log threads send their rest
         with contextlib.suppress(OSError):
             sys.stdout.flush()

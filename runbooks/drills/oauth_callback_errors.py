@@ -88,6 +88,24 @@ def _after_outage(stage: Stage, since: datetime, until: datetime, mitigated: boo
     return [*_passwords(since, until, 5 * n), *_round_trips(since, until, n, _OTHER), *failing]
 
 
+def _bypass(stage: Stage) -> list[RawEvent]:
+    """One sign-in comes back with another state than was sent, and is let in."""
+    since = stage.ago(minutes=12)
+    at = stage.ago(minutes=1)
+    return [
+        *_past(stage),
+        *_passwords(since, stage.end, 60),
+        *_round_trips(since, stage.end, 10),
+        happened(T.OAUTH_CALLBACK_OK, at, provider=_PROVIDER, state_ok=False, **_fields(1)),
+    ]
+
+
+def _after_bypass(stage: Stage, since: datetime, until: datetime, mitigated: bool) -> list[RawEvent]:
+    """Whoever is refused at the provider takes the password."""
+    n = max(1, round((until - since) / _SECOND))
+    return [*_passwords(since, until, 5 * n), *([] if mitigated else _round_trips(since, until, n))]
+
+
 def _refused(stage: Stage) -> list[RawEvent]:
     """Forty people say no, beside others who get in."""
     since = stage.ago(minutes=12)
@@ -132,6 +150,18 @@ DRILLS = (
             severity=Severity.HIGH,
             steps={"evidence.snapshot": Gate.ALLOW, "oauth.provider_disable": Gate.APPROVE},
             flags={"auth.oauth.disabled": "hide"},
+            spared=frozenset({_OTHER}),
+        ),
+    ),
+    Drill(
+        name="bypass",
+        title="a sign-in gets in with another state than was sent; nobody may sign in that way until the check holds",
+        script=_bypass,
+        traffic=_after_bypass,
+        expected=Expected(
+            severity=Severity.CRITICAL,
+            steps={"evidence.snapshot": Gate.ALLOW, "oauth.provider_disable": Gate.APPROVE},
+            flags={"auth.oauth.disabled": "block"},
             spared=frozenset({_OTHER}),
         ),
     ),

@@ -15,5 +15,7 @@ class ApprovalForm(RunInput):
     approver: str = Field(default="", description="Your e-mail address, as registered with `opsspine people add`.")
     reason: str = Field(default="", description="Why. It goes into the audit trail.")
     totp: str = Field(
-        default="", description="Six digits from your authenticator; good once, checked at once, then deleted."
+        default="",
+        title="Code",
+        description="Six digits from your authenticator; good once, checked at once, then deleted.",
     )

@@ -1,6 +1,6 @@
 """The decision engine: from a diagnosed case to a frozen plan. Pure: same inputs, same `decision_id`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,21 +27,28 @@ def decide(
     *,
     rules: Rules,
     flags: Mapping[str, FlagState],
+    wanted: Sequence[Proposal] | None = None,
 ) -> Decision:
     """What to do about `case`, and everything an approver needs to judge it.
 
     Args:
         actions: the registry, by key.
         flags: the base definitions of the tenant's flags now; a flag that is missing has none.
+        wanted: what somebody wants by hand instead of what the runbook proposes. Bounds, guards and gates are the
+            same, for the role of whoever wants it; how sure the engine is does not matter then.
     """
     addends = confidence.factors(case, diagnosis, rules.decision)
     sure = confidence.total(addends)
-    proposed = diagnosis.cause_confirmed or sure >= rules.decision.propose_confidence
-    proposals = tuple(runbook.propose(case, diagnosis)) if case.firing else ()
+    by_hand = wanted is not None
+    proposed = by_hand or diagnosis.cause_confirmed or sure >= rules.decision.propose_confidence
+    proposals = tuple(runbook.propose(case, diagnosis) if case.firing else ()) if wanted is None else tuple(wanted)
     setting = Setting(case=case, diagnosis=diagnosis, actions=actions, rules=rules, flags=flags, confidence=sure)
     steps, denied = plan(proposals, setting) if proposed else ((), _too_unsure(proposals, setting))
     missing = _missing(case, diagnosis)
-    verb = _answer(case, diagnosis, steps, denied, actions) if proposed else _waiting(case, missing)
+    if by_hand:
+        verb = _told(steps, actions)
+    else:
+        verb = _answer(case, diagnosis, steps, denied, actions) if proposed else _waiting(case, missing)
     if verb is Verb.NO_ACTION:
         steps = ()
     criteria = _criteria(case, diagnosis, runbook, setting, steps) if steps else None
@@ -150,6 +157,13 @@ def _answer(
         return Verb.ESCALATE if stuck and case.incident.severity >= Severity.HIGH else Verb.MONITOR
     contained = any(actions[s.action_key].containment for s in effective)
     return Verb.CONTAIN if contained else Verb.MITIGATE
+
+
+def _told(steps: tuple[Step, ...], actions: Actions) -> Verb:
+    """The answer when somebody says what to do: all of it runs that may."""
+    if not steps:
+        return Verb.NO_ACTION
+    return Verb.CONTAIN if any(actions[s.action_key].containment for s in steps) else Verb.MITIGATE
 
 
 def _idle(case: Case) -> bool:

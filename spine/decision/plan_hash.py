@@ -13,6 +13,9 @@ import rfc8785
 from spine.ids import DecisionId, TenantId, derive
 from spine.plan import Decision, EvidenceRef, Frozen, Step, VerifyCriteria
 
+_LARGEST = 2**53 - 1
+"""Of the whole numbers canonical JSON can write; larger ones become text. Source: RFC 8785, appendix B."""
+
 
 def digest(value: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of `value`."""
@@ -92,5 +95,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line per kind of value
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) > _LARGEST:
         return str(value)
     return value

@@ -5,7 +5,7 @@ measure crosses its line. Its successor derives its id from it, so two scheduler
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -73,6 +73,13 @@ def causes(findings: Iterable[Finding]) -> dict[Cause, list[Finding]]:
     for finding in findings:
         found[Cause(finding.tenant_id, finding.kind, finding.subject, finding.drill_id)].append(finding)
     return {cause: found[cause] for cause in sorted(found, key=lambda c: c.key)}
+
+
+def by_urgency(groups: Mapping[Cause, list[Finding]], most: int) -> list[dict[Cause, list[Finding]]]:
+    """`groups` in parts of at most `most` causes: the worst first, and tenants in order within each part."""
+    worst = sorted(groups, key=lambda cause: -max(f.severity for f in groups[cause]))
+    parts = (worst[first : first + most] for first in range(0, len(worst), most))
+    return [{cause: groups[cause] for cause in sorted(part, key=lambda c: c.key)} for part in parts]
 
 
 def opening(findings: Sequence[Finding], last_end: datetime | None) -> list[Finding]:

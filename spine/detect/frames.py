@@ -41,7 +41,7 @@ class Frames:
         (float, NaN = under 7 days).
     entities: single users, administrators and rare events (spine/detect/entity/frames.py).
     faults: resets, verifications, callbacks and tokens (spine/detect/fault/family.py), callbacks by provider. One row
-        per (tenant_id, type) with events in 60 minutes, or failures or completions in 28 days. Columns: tenant_id, type
+        per (tenant_id, type) with events in 60 minutes, or at this hour of the day in 28 days. Columns: tenant_id, type
         (with "@<provider>" behind it for callbacks), n_5m, n_15m, n_60m (int), first_at, last_at (datetime, minute of
         the first and last event in 60 minutes, NaT = none), mean_60m, var_60m (float, events an hour at this hour of
         the day and one hour around it over 28 days; NaN = under 7 days of history), total (float, of all the

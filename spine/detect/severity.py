@@ -96,10 +96,9 @@ def _shared_addresses(findings: list[Finding], tenants: int) -> set[str]:
 def _dropped_tenants(scene: Scene, attempts: pd.DataFrame) -> set[TenantId]:
     """Tenants whose known good addresses succeed clearly less often than usual: the attack hurts people."""
     limit = scene.settings.severity
-    good = attempts[attempts["trusted"].to_numpy(bool)]
-    seen = good.groupby(["tenant_id", "user_id"], sort=False).agg(ok=("ok_15m", "sum"), fail=("fail_15m", "sum"))
-    seen = seen[(seen["ok"] + seen["fail"]) > 0]
-    users = (seen["ok"] > 0).groupby("tenant_id").agg(["sum", "size"])
+    good = attempts[attempts["trusted"].to_numpy(bool) & ((attempts["ok_15m"] + attempts["fail_15m"]) > 0).to_numpy()]
+    seen = good.groupby(["tenant_id", "user_id"], sort=False)["ok_15m"].sum()
+    users = (seen > 0).groupby("tenant_id").agg(["sum", "size"])
     calm = scene.frames.tenants.set_index("tenant_id")["calm_users_15m"].reindex(users.index).fillna(0)
     total = users["size"] + calm
     usual = _usual_success(scene.frames.series).reindex(users.index).fillna(1.0)

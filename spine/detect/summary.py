@@ -35,6 +35,7 @@ CLASSES = {
     "admin_new_identity_provider": "takeover",
     "admins_replaced": "takeover",
     "unsound_token_accepted": "accepted_bad_token",
+    "unsound_callback_accepted": "accepted_bad_callback",
 }
 """Class of attack by detector; the others are told by their numbers."""
 
@@ -55,6 +56,7 @@ FACTS = {
     "confirmed_cross_tenant_access": "confirmed_leak",
     "break_glass_login": "break_glass_login",
     "unsound_token_accepted": "accepted_bad_token",
+    "unsound_callback_accepted": "accepted_bad_callback",
 }
 """What a detector knows for sure when it fires, as spine/suppression.py calls it."""
 

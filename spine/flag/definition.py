@@ -19,6 +19,8 @@ MAX_DEFINITION_CHARACTERS = 64 * 1024
 
 ValueType = Literal["boolean", "string", "integer", "float", "object"]
 
+_ARCHIVED = "archived"
+"""In the metadata: so it is part of what is signed, versioned and put back, as everything else of a flag."""
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _CHECKS = frozenset(
     {"verify", "verifies", "verification", "signature", "audience", "issuer", "nonce", "pkce", "csrf", "rls"}
@@ -56,6 +58,15 @@ class Definition(BaseModel):
         common = _common_type(self.variants)
         assert common is not None  # checked before a definition is stored
         return common
+
+    @property
+    def archived(self) -> bool:
+        """True = nobody reads it any more: applications do not find it, and use their own defaults."""
+        return self.metadata.get(_ARCHIVED) is True
+
+    def put_away(self) -> "Definition":
+        """The same, archived. The version before it is the way back."""
+        return self.model_copy(update={"metadata": {**self.metadata, _ARCHIVED: True}})
 
     @property
     def default(self) -> Any:
@@ -124,6 +135,8 @@ def _common_type(variants: Mapping[str, Any]) -> ValueType | None:
 def _check_size(key: str, definition: Definition) -> None:
     try:
         length = len(json.dumps(definition.stored(), allow_nan=False))
+    except RecursionError as error:
+        raise _invalid(key, "it is nested too deeply") from error
     except (ValueError, TypeError) as error:
         raise _invalid(key, f"it is no JSON: {error}") from error
     if length > MAX_DEFINITION_CHARACTERS:

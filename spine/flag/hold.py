@@ -1,7 +1,8 @@
 """Holds: what leases put on top of a flag, and the one definition that comes out.
 
 The time to live is in the rule itself (`$flagd.timestamp` below the end), so a hold lapses by itself, with
-no writer alive. Of several holds the conditions are OR-ed and the metadata takes the strictest.
+no writer alive; its stages, where it is eased off, are edges at which readers compose anew. Of several holds
+the conditions are OR-ed and the metadata takes the strictest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from spine.easing import Stage, back_at
 from spine.flag.definition import Definition
 
 Scalar = bool | int | float | str
@@ -29,6 +31,16 @@ class Hold:
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     created_at: datetime
     expires_at: datetime
+    easing: tuple[Stage, ...] = ()
+
+    def edges(self) -> list[datetime]:
+        """When it changes by itself: with the second of each stage, and of its end."""
+        begins = [self.expires_at - stage.before_end for stage in self.easing]
+        return [edge.replace(microsecond=0) for edge in (*begins, self.expires_at)]
+
+    def back(self, now: datetime) -> int:
+        """The percentage of people who are let go already."""
+        return back_at(self.easing, self.expires_at.replace(microsecond=0) - now.replace(microsecond=0))
 
 
 def live(holds: Sequence[Hold], now: datetime) -> list[Hold]:
@@ -47,7 +59,7 @@ def compose(base: Definition, holds: Sequence[Hold], now: datetime) -> Definitio
         return base
     branches: list[Any] = []
     for variant in dict.fromkeys(h.variant for h in current):
-        branches += [_any([_condition(h) for h in current if h.variant == variant]), variant]
+        branches += [_any([_condition(h, now) for h in current if h.variant == variant]), variant]
     return Definition(
         variants=base.variants,
         default_variant=base.default_variant,
@@ -56,9 +68,19 @@ def compose(base: Definition, holds: Sequence[Hold], now: datetime) -> Definitio
     )
 
 
-def _condition(hold: Hold) -> dict[str, Any]:
+def _condition(hold: Hold, now: datetime) -> dict[str, Any]:
     until = {"<": [{"var": "$flagd.timestamp"}, int(hold.expires_at.timestamp())]}
-    return {"and": [until, hold.condition]} if hold.condition else until
+    limits = [hold.condition] if hold.condition else []
+    if back := hold.back(now):
+        limits.append(_still(hold, back))
+    return {"and": [until, *limits]} if limits else until
+
+
+def _still(hold: Hold, back: int) -> dict[str, Any]:
+    """For whom it holds while `back` percent are let go: always the same people; the nameless are the last."""
+    bucket = {"cat": [str(hold.lease_id), {"var": "targetingKey"}]}
+    among = {"fractional": [bucket, ["held", 100 - back], ["back", back]]}
+    return {"or": [{"!": [{"var": "targetingKey"}]}, {"==": [among, "held"]}]}
 
 
 def _any(conditions: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,23 +10,39 @@ MAX_DEPTH = 32
 HOLD_DEPTH = 1
 """What holds put around a base rule (`spine.flag.hold`)."""
 
+_MAX_CONTAINERS = 3 * MAX_DEPTH
+"""An operator and the lists of its arguments are two; lists in lists are data."""
 _LAZY = frozenset({"if", "?:", "and", "or", "filter", "reduce", "map", "all", "some", "none"})
 _KNOWN = (frozenset(OPERATORS) | _LAZY) - {"log"}  # `log` prints to the server's output
 
 
 def depth(rule: Any) -> int:
     """How many operators are nested in each other."""
-    if isinstance(rule, dict):
-        return 1 + max((depth(v) for v in rule.values()), default=0)
-    if isinstance(rule, list):
-        return max((depth(v) for v in rule), default=0)
-    return 0
+    return _nesting(rule)[0]
+
+
+def _nesting(rule: Any) -> tuple[int, int]:
+    """How many operators, and how many lists and objects of any kind, are nested in each other. Needs no stack: what
+    is measured may be far too deep for one."""
+    operators = containers = 0
+    parts: list[tuple[Any, int, int]] = [(rule, 0, 0)]
+    while parts:
+        part, outer, around = parts.pop()
+        if not isinstance(part, dict | list):
+            continue
+        within, around = outer + isinstance(part, dict), around + 1
+        operators, containers = max(operators, within), max(containers, around)
+        parts += [(one, within, around) for one in (part.values() if isinstance(part, dict) else part)]
+    return operators, containers
 
 
 def check_rule(rule: dict[str, Any], variants: Collection[str]) -> str | None:
     """Why `rule` may not be stored, or None."""
-    if (levels := depth(rule)) > MAX_DEPTH - HOLD_DEPTH:
+    levels, containers = _nesting(rule)
+    if levels > MAX_DEPTH - HOLD_DEPTH:
         return f"{levels} levels deep; at most {MAX_DEPTH - HOLD_DEPTH}, so that holds still fit around it"
+    if containers > _MAX_CONTAINERS:
+        return f"lists and objects are nested {containers} deep; at most {_MAX_CONTAINERS} are"
     for operation in _operations(rule):
         if len(operation) != 1:
             return f"an object with {len(operation)} keys; an operation has exactly one"

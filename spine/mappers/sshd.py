@@ -30,6 +30,8 @@ _MONTHS = {
 _HALF_YEAR = 6
 _LONGEST_CYCLE = 8
 """Years without a 29 February at most (around 2100)."""
+_LEAP_YEAR = 2024
+"""Any: every date without a year is one of its days."""
 
 
 def sshd_events(
@@ -67,7 +69,7 @@ def first_year_of(lines: Iterable[str], *, now: datetime, timezone: tzinfo = UTC
     year = _Year(0)
     last, leap_days = "", set[int]()
     for line in lines:
-        if (found := _LINE.match(line)) is not None and found["stamp"][0].isalpha():
+        if (found := _LINE.match(line)) is not None and _possible(found["stamp"]):
             last, offset = found["stamp"], year.at(found["stamp"])
             if last.startswith("Feb 29"):
                 leap_days.add(offset)
@@ -99,6 +101,14 @@ class _Year:
         return self.offset
 
 
+def _possible(stamp: str) -> bool:
+    """True for a stamp without a year that some year has."""
+    try:
+        return stamp[0].isalpha() and bool(_time(stamp, _LEAP_YEAR, UTC))
+    except ValueError:
+        return False
+
+
 def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
@@ -107,8 +117,10 @@ def _time(stamp: str, year: int, timezone: tzinfo) -> datetime:
     if stamp[0].isdigit():
         moment = datetime.fromisoformat(stamp)
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
+    if (month := _MONTHS.get(stamp[:3])) is None:
+        raise ValueError(f"{stamp[:3]} is no month")
     hour, minute, second = (int(part) for part in stamp[7:].split(":"))
-    local = datetime(year, _MONTHS[stamp[:3]], int(stamp[4:6]), hour, minute, min(second, 59), tzinfo=timezone)
+    local = datetime(year, month, int(stamp[4:6]), hour, minute, min(second, 59), tzinfo=timezone)
     return local.astimezone(UTC)
 
 

@@ -66,7 +66,7 @@ class CallbackSettings(FaultSettings):
     min_lift: Positive = 4
     max_chance: Share = 1e-5
     floor_mean: Positive = 0.05
-    everywhere_odds: Positive = 1e3
+    everywhere_odds: Positive = 100
     everywhere_shares: tuple[Share, ...] = (0.1, 0.25, 0.6)
     everywhere_touched: Share = 0.8
     """Whoever has people of that provider is touched."""
@@ -86,6 +86,9 @@ class TokenSettings(BaseModel):
     """Times the usual number that a tenant's own bump must clearly exceed. Source: DETECTION."""
     everywhere_fold: Positive = 8
     """The same over all tenants, the largest left out. Source: DETECTION."""
+    everywhere_benign_fold: Positive = 5
+    """What a deploy's bump may well be: the chance of so many refusals is asked at this fold, for with few of them the
+    fold alone says little."""
     floor_mean: Positive = 0.3
     """Refusals an hour taken as usual at the least, before the fold."""
     prior_tries: Positive = 200
@@ -95,8 +98,8 @@ class TokenSettings(BaseModel):
     floor_dispersion: Annotated[float, Field(gt=1)] = 1.3
     everywhere_min_failures: Count = 6
     everywhere_min_tenants: Count = 4
-    everywhere_max_p_value: Share = 1e-2
-    """The fold does most of the work: it is beyond any deploy that was seen."""
+    everywhere_max_p_value: Share = 3e-2
+    """Chance of so many refusals if a deploy were the cause."""
     everywhere_dispersion: Annotated[float, Field(gt=1)] = 1.5
     lasting_fold: Positive = 3
     lasting_failures: Count = 3

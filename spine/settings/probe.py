@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from spine.probe import host_name, split_port
 
-_CANARY = re.compile(r"^[A-Za-z0-9-]{16,}$")
+_CANARY = re.compile(r"^[A-Za-z0-9-]{16,}\Z")
 
 
 class OidcSettings(BaseModel):

@@ -53,6 +53,9 @@ class PolicySettings(BaseModel):
     """Signing keys (kid) that were trusted before and are not tainted: jwt.kid_overlap accepts no other again."""
     compromised_kids: list[str] = []
     """Signing keys that must never be accepted again."""
+    release_minutes: float = Field(default=30, gt=0)
+    """Containment ends when a second person says so within this time of the first. Source: RUNBOOKS 2.5 (two persons);
+    the time is judgement."""
     origin_headroom: float | None = Field(default=None, ge=0, le=1)
     """What the origin could serve on top of today's peak, as a share of its capacity; unset = unknown, and
     cache.disable_shared is refused."""
@@ -99,6 +102,9 @@ class VerifySettings(BaseModel):
     """Share of the callbacks that may fail beyond what is usual. Source: RUNBOOKS 2.3."""
     min_callbacks: int = Field(default=20, ge=1)
     """Callbacks needed to judge that share. Source: RUNBOOKS 2.3."""
+    max_relapse_lower_bound: float = Field(default=0.15, ge=0, le=1)
+    """Lower bound of the share that fails among those who are let go first; from it on everybody is held again.
+    Source: RUNBOOKS 2.3, Rollback."""
     token_hold_minutes: float = Field(default=10, gt=0)
     """How long tokens must be accepted again. Source: RUNBOOKS 2.4."""
     min_tokens: int = Field(default=100, ge=1)

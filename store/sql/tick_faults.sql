@@ -1,5 +1,5 @@
--- resets, verifications, callbacks and tokens of the last hour, with what is usual; failures and completions that are
--- usual and did not happen, too (the types `expected`), for a share needs both
+-- resets, verifications, callbacks and tokens of the last hour, with what is usual; what is usual and did not happen,
+-- too: the share that usually fails is that of all tenants, also of those that are quiet now
 with recent as (
   select tenant_id, type,
     coalesce(sum(n) filter (where bucket >= %(now)s - interval '5 minutes'), 0) as n_5m,
@@ -18,4 +18,3 @@ select tenant_id, type, coalesce(n_5m, 0)::bigint, coalesce(n_15m, 0)::bigint, c
   case when t.first_at > %(now)s - interval '7 days' then 'NaN' else coalesce(u.variance, 0) end,
   coalesce(u.total, 0)
 from recent r full join usual u using (tenant_id, type) join auth_tenant t using (tenant_id)
-where r.n_60m is not null or split_part(type, '@', 1) = any(%(expected)s)

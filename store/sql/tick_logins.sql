@@ -5,8 +5,6 @@ with tried as (
   from auth_ops_logs
   where occurred_at >= %(since)s and occurred_at <= %(now)s
     and type in ('login_failed', 'login_succeeded') and ip is not null
-), failing as (
-  select distinct tenant_id, ip from tried where failed
 ), login as (
   select tenant_id, ip, user_id,
     count(*) filter (where failed and occurred_at >= %(now)s - interval '5 minutes') as fail_5m,
@@ -20,7 +18,8 @@ with tried as (
     min(occurred_at) filter (where not failed) as first_ok, max(occurred_at) filter (where not failed) as last_ok,
     max(country) as country, count(distinct user_agent) as user_agents, max(user_agent) as user_agent,
     synthetic, drill_id
-  from tried join failing using (tenant_id, ip)
+  from tried t
+  where exists(select from tried f where f.failed and f.tenant_id = t.tenant_id and f.ip = t.ip)
   group by tenant_id, ip, user_id, synthetic, drill_id
 )
 select l.tenant_id, host(l.ip), user_id, fail_5m, fail_15m, fail_30m, fail_60m, ok_15m, ok_60m, micros(first_fail),

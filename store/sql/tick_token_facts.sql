@@ -1,5 +1,6 @@
 -- exact facts of the last hour about tokens, one row per tenant each (columns as tick_facts.sql): tokens that were
--- accepted and should have been refused (spine/token.py), and tokens that were refused as they should be. Drills apart.
+-- accepted and should have been refused (spine/token.py), and tokens that were refused as they should be; and callbacks
+-- that were accepted past a check (spine/callback.py). Drills apart.
 with token as materialized (
   select tenant_id, user_id, occurred_at as at, type, ip, attributes->>'kid' as kid,
     coalesce(attributes->>'reject_reason', '') as reason, synthetic, drill_id,
@@ -8,8 +9,10 @@ with token as materialized (
   from auth_ops_logs
   where occurred_at > %(since)s and occurred_at <= %(now)s
     and (type = 'jwt_validation_error'
+      or type = 'oauth_callback_ok' and (attributes @> '{"state_ok": false}' or attributes @> '{"nonce_ok": false}'
+        or attributes @> '{"redirect_ok": false}')
       or type = 'jwt_accepted' and (attributes @> '{"kid_trusted": false}' or attributes @> '{"alg_allowed": false}'
-        or attributes @> '{"binding_ok": false}' or lower(btrim(attributes->>'alg')) = 'none'))
+        or attributes @> '{"binding_ok": false}' or attributes @> '{"url_trusted": false}' or lower(btrim(attributes->>'alg')) = 'none'))
 ), bearer as (
   select tenant_id, kid, drill_id, case when count(user_id) > 0 then count(distinct user_id)
     when count(ip) > 0 then count(distinct ip) else count(*) end as people
@@ -24,10 +27,11 @@ with token as materialized (
         and r.drill_id is not distinct from b.drill_id)) few
   where keys >= 5
 ), fact as (
-  select tenant_id, 'unsound_token_accepted' as fact, count(*) as n, count(distinct user_id) as measure,
+  select tenant_id, case type when 'jwt_accepted' then 'unsound_token_accepted' else 'unsound_callback_accepted' end as fact,
+    count(*) as n, count(distinct user_id) as measure,
     min(at) as first_at, max(at) as last_at, array_agg(distinct host(ip)) filter (where ip is not null) as ips,
     synthetic, drill_id
-  from token where type = 'jwt_accepted' group by tenant_id, synthetic, drill_id
+  from token where type in ('jwt_accepted', 'oauth_callback_ok') group by tenant_id, type, synthetic, drill_id
   union all
   select t.tenant_id, 'tokens_refused_rightly', count(*), count(m.kid), min(at), max(at), null, t.synthetic, t.drill_id
   from token t left join made_up m on m.tenant_id = t.tenant_id and m.kid = t.kid

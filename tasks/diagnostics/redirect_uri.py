@@ -13,7 +13,7 @@ from spine.incident import IncidentKind
 from tasks.diagnostics import Diagnostic, Ports
 from tasks.diagnostics.probe.oidc import providers
 
-_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 _PARTS = ("scheme", "netloc", "path", "query", "fragment")
 _CALLED = {"netloc": "host or port"}
 

@@ -7,6 +7,7 @@ Each step is committed before the next begins, so a process may die anywhere: `s
 from tasks.leasing.applying import apply_lease, intend_lease, settle_unknown
 from tasks.leasing.extending import extend_incident
 from tasks.leasing.ports import Ports, ports_of
+from tasks.leasing.releasing import release_incident, release_lease
 from tasks.leasing.reverting import revert_incident, revert_lease
 from tasks.leasing.tending import Tended, tend_leases
 
@@ -17,6 +18,8 @@ __all__ = [
     "extend_incident",
     "intend_lease",
     "ports_of",
+    "release_incident",
+    "release_lease",
     "revert_incident",
     "revert_lease",
     "settle_unknown",

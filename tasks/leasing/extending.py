@@ -21,10 +21,11 @@ def extend_incident(database: Database, incident: IncidentId, *, ports: Ports, a
     now = ports.clock.now()
     with database.system() as connection:
         held = [one for one in leases.of_incident(connection, incident) if one.state in _IN_FORCE and one.ttl_seconds]
-        return [longer for one in held if (longer := _extend(connection, one, now, ports, actor)) is not None]
+        return [longer for one in held if (longer := prolonged(connection, one, now, ports, actor)) is not None]
 
 
-def _extend(connection: Connection, lease: Lease, now: datetime, ports: Ports, actor: str) -> Lease | None:
+def prolonged(connection: Connection, lease: Lease, now: datetime, ports: Ports, actor: str) -> Lease | None:
+    """The lease with its time to live begun anew; None = its action's bounds leave it none."""
     bounds = ports.action(lease.action_key).spec.ttl_bounds(ports.settings.policy)
     assert lease.ttl_seconds is not None
     assert lease.applied_at is not None

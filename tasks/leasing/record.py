@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from spine.audit import AuditAction
 from spine.lease import Lease, LeaseState
-from spine.notification import Topic, channels_for
+from spine.notification import Topic
 from spine.settings import Settings
 from spine.severity import Severity
 from spine.span import span
-from store import audit, incidents, outbox
+from store import audit, incidents, outbox, routes
 
 
 def applied(connection: Connection, lease: Lease, *, actor: str, now: datetime, settings: Settings) -> None:
@@ -98,6 +98,20 @@ def contained(connection: Connection, lease: Lease, *, actor: str, now: datetime
     _page(connection, lease, f"contained:{lease.expires_at:%Y%m%d%H%M%S}", summary, now=now, settings=settings)
 
 
+def relapsed(
+    connection: Connection, lease: Lease, told: str, *, again: bool, actor: str, now: datetime, settings: Settings
+) -> None:
+    """Those who were let go first fare badly: somebody is paged, once for each end of the lease."""
+    assert lease.expires_at is not None
+    until = f"{lease.expires_at:%H:%M} UTC"
+    then = f"everybody is held again until {until}" if again else f"it may last no longer, and ends at {until}"
+    summary = f"{_title(lease)} is not over: {told}; {then}"
+    why = f"relapsed:{lease.expires_at:%Y%m%d%H%M%S}"
+    if again:
+        _note(connection, lease, "mitigation.extended", summary, actor=actor, now=now)
+    _page(connection, lease, why, summary, now=now, settings=settings)
+
+
 def _note(connection: Connection, lease: Lease, kind: str, summary: str, *, actor: str, now: datetime) -> None:
     incident = incidents.get(connection, lease.incident_id)
     incidents.append_timeline(connection, incident, now, kind, actor, summary, _detail(lease))
@@ -107,23 +121,24 @@ def _page(connection: Connection, lease: Lease, why: str, reason: str, *, now: d
     """Somebody is paged, once for each `why` of the lease; nobody of a drill's."""
     if lease.shadow:
         return
+    incident, topic = incidents.get(connection, lease.incident_id), Topic.INCIDENT_ESCALATED
     outbox.put(
-        connection, lease.tenant_id, Topic.INCIDENT_ESCALATED,
+        connection, lease.tenant_id, topic,
         {"incident": str(lease.incident_id), "lease": str(lease.id), "reason": reason},
         severity=Severity.CRITICAL, incident_id=lease.incident_id, dedupe=f"{lease.id}:{why}", now=now,
-        channels=channels_for(Topic.INCIDENT_ESCALATED, Severity.CRITICAL, settings.notify),
+        channels=routes.destinations(connection, incident, topic, settings.notify, now=now, severity=Severity.CRITICAL),
     )  # fmt: skip
 
 
 def _tell(connection: Connection, lease: Lease, topic: Topic, *, now: datetime, settings: Settings) -> None:
     if lease.shadow:
         return
-    severity = incidents.get(connection, lease.incident_id).severity
+    incident = incidents.get(connection, lease.incident_id)
     outbox.put(
         connection, lease.tenant_id, topic,
         {"incident": str(lease.incident_id), "lease": str(lease.id), "action": lease.action_key},
-        severity=severity, incident_id=lease.incident_id, dedupe=f"{lease.id}:{topic.value}", now=now,
-        channels=channels_for(topic, severity, settings.notify),
+        severity=incident.severity, incident_id=lease.incident_id, dedupe=f"{lease.id}:{topic.value}", now=now,
+        channels=routes.destinations(connection, incident, topic, settings.notify, now=now),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from store.engine import Database
 from tasks.leasing.applying import settle_unknown
 from tasks.leasing.containing import contain_on
 from tasks.leasing.ports import Ports
+from tasks.leasing.returning import hold_again
 from tasks.leasing.reverting import revert_lease
 
 
@@ -28,7 +29,8 @@ class Tended:
 
 
 def tend_leases(database: Database, ports: Ports) -> list[Tended]:
-    """One round: leases whose time is over are taken back (containment stays, and pages), unfinished ones settled.
+    """One round: leases whose time is over are taken back (containment stays, and pages), unfinished ones settled, and
+    those that are eased off watched.
 
     Safe in several processes at once and while runs work on the same leases. One that fails does not keep
     the others waiting; it comes again next round.
@@ -37,14 +39,17 @@ def tend_leases(database: Database, ports: Ports) -> list[Tended]:
     with database.system() as connection:
         over = leases.due(connection, now)
         left = leases.unfinished(connection, now)
+        eased = leases.eased(connection, now)
     tended = []
     # what calls other systems takes its time, and comes after what does not
-    for lease in sorted([*over, *left], key=lambda lease: _slow(lease, ports)):
+    for lease in sorted([*over, *left, *eased], key=lambda lease: _slow(lease, ports)):
         try:
             if lease in over:
                 after = contain_on(database, lease, ports) or revert_lease(
                     database, lease.id, reason="its time to live ended", ports=ports
                 )
+            elif lease in eased:
+                after = hold_again(database, lease, ports)
             else:
                 after = settle_unknown(database, lease.id, ports=ports)
             outcome: tuple[LeaseState | None, str | None] = (after.state, after.error)

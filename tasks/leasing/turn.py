@@ -29,7 +29,7 @@ class Turn:
     """Fencing token of the caller's run; None = reconcile, protected by lock and state alone."""
 
     def lock(self, connection: Connection, lease_id: UUID) -> Lease:
-        """The lease as it is now, locked, unless a newer run has taken over (`lease.fenced`)."""
+        """The lease as it is now, locked, unless a newer run, or people, have taken over (`lease.fenced`)."""
         return leases.lock(connection, lease_id, self.fence)
 
     def mitigation(self, lease: Lease) -> Mitigation:

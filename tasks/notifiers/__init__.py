@@ -14,6 +14,7 @@ from spine.clock import Clock
 from spine.errors import Refused
 from spine.message import Message
 from spine.notification import Receipt
+from spine.routing import refuse_dropped, ruleset
 from spine.settings import Settings
 
 
@@ -40,10 +41,10 @@ def notifiers() -> dict[str, Send]:
 
 
 def checked(settings: Settings) -> Settings:
-    """`settings`, if there is a notifier for each channel they name.
+    """`settings`, if there is a notifier for each channel they name, and their rules drop no critical page.
 
     Raises:
-        Refused: there is none for one of them; nobody would ever hear what is told there.
+        Refused: there is none for one of them, or a page would reach nobody; nobody would ever hear of it.
     """
     if unknown := sorted(set(settings.notify.mode) - set(channels())):
         raise Refused(
@@ -51,4 +52,12 @@ def checked(settings: Settings) -> Settings:
             f"OPSSPINE_NOTIFY__MODE names {', '.join(map(repr, unknown))}, and there is no such channel. "
             f"There are: {', '.join(channels())}.",
         )
+    named = {to.channel for rule in settings.notify.rules for to in rule.destinations}
+    if unknown := sorted(named - set(channels())):
+        raise Refused(
+            "notify.unknown",
+            f"OPSSPINE_NOTIFY__RULES send to {', '.join(map(repr, unknown))}, and there is no such channel. "
+            f"There are: {', '.join(channels())}.",
+        )
+    refuse_dropped(ruleset((), settings.notify.rules, settings.notify.mode), "OPSSPINE_NOTIFY__RULES")
     return settings

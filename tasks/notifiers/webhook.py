@@ -4,13 +4,13 @@ import email.utils
 import json
 from datetime import UTC, datetime, timedelta
 
-import httpx
 from standardwebhooks import Webhook
 
 from spine.errors import Transient
 from spine.message import Message
 from spine.notification import Deferred, Receipt
 from tasks.notifiers import Ports
+from tasks.outward import post
 
 _ASKS_FOR_PATIENCE = frozenset({429, 503})
 
@@ -28,16 +28,15 @@ def send(message: Message, ports: Ports) -> Receipt:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(settings.secret.get_secret_value()).sign(str(message.id), now, body),
     }
-    try:
-        answer = httpx.post(settings.url, content=body, headers=headers, timeout=settings.timeout_seconds)
-    except httpx.HTTPError as error:
-        raise Deferred(f"the webhook cannot be reached: {type(error).__name__}") from error
-    if answer.is_success:
-        return Receipt({"status": answer.status_code})
-    if answer.status_code in _ASKS_FOR_PATIENCE:
-        wait = retry_after(answer.headers.get("retry-after"), now)
-        raise Deferred(f"the webhook answered {answer.status_code}", retry_after=wait)
-    raise Transient(f"the webhook answered {answer.status_code}")
+    answer = post(
+        settings.url, body.encode(), headers, seconds=settings.timeout_seconds, networks=settings.networks
+    )  # fmt: skip
+    if 200 <= answer.status < 300:
+        return Receipt({"status": answer.status})
+    if answer.status in _ASKS_FOR_PATIENCE:
+        said = {name.lower(): value.decode("latin-1") for name, value in answer.headers}.get(b"retry-after")
+        raise Deferred(f"the webhook answered {answer.status}", retry_after=retry_after(said, now))
+    raise Transient(f"the webhook answered {answer.status}")
 
 
 def event(message: Message, app_name: str) -> dict[str, object]:

@@ -78,9 +78,10 @@ def test_a_drill_passes(
         assert (incident.synthetic, incident.drill_id, incident.status) == (True, run.id, IncidentStatus.RESOLVED)
         assert all(lease.shadow for lease in tenant.leases())
         # on a starved machine its process may be given up for dead once all is done: it waits for nothing, either
-        stack.until(lambda: stack.run(incident.flow_run_id)["state"]["type"] in ENDED, "its run has ended")
-    artifacts = stack.prefect("/artifacts/filter", artifacts={"key": {"like_": f"drill-{run.id[:8]}"}})
-    assert "Score 100%" in artifacts[0]["data"]
+        stack.until(lambda: _ended(stack, incident), "its run has ended")
+    wanted = {"key": {"like_": f"drill-{run.id[:8]}"}}
+    (artifact,) = stack.until(lambda: stack.prefect("/artifacts/filter", artifacts=wanted), "its report")
+    assert "Score 100%" in artifact["data"]
 
 
 def test_people_are_asked_under_the_word_drill_and_a_click_of_theirs_counts(
@@ -102,6 +103,12 @@ def test_people_are_asked_under_the_word_drill_and_a_click_of_theirs_counts(
     assert not tenant.throttled(), "and still nobody is throttled"
     assert tenant.told("approval.requested"), "people heard of the question"
     assert tenant.told("incident.opened") == tenant.told("mitigation.applied") == []
+
+
+def _ended(stack: Any, incident: Any) -> bool:
+    state = stack.run(incident.flow_run_id)["state"]
+    assert state["type"] in ENDED, state
+    return True
 
 
 def listed(stack: Any, asked: Any) -> str:

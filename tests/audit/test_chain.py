@@ -134,8 +134,8 @@ def test_the_id_is_the_contents_identity() -> None:
     assert replace(made(1), tenant_id=TenantId("b")).id != made(1).id
 
 
-def test_there_are_eighteen_actions_and_each_makes_an_event() -> None:
-    assert len(AuditAction) == 18
+def test_there_are_nineteen_actions_and_each_makes_an_event() -> None:
+    assert len(AuditAction) == 19
     for action in AuditAction:
         event = entry(T, action, actor="a", at=NOW, subject="s").event()
         assert event["type"] == f"opsspine.{action.value}"

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from spine.audit import AuditAction, AuditEntry, chain, entry, genesis
+from spine.commitment import commitment
 from spine.ids import TenantId
 from store import audit
 from store.engine import Database
@@ -32,7 +33,8 @@ def test_entries_are_numbered_without_gaps_and_hashed_as_python_hashes_them(data
     expected = genesis(A)
     for number, (link, made) in enumerate(zip(stored, entries, strict=True), 1):
         assert (link.seq, link.previous, link.canonical) == (number, expected, made.canonical())
-        expected = chain(expected, made.canonical())
+        assert link.opening is not None
+        expected = chain(expected, commitment(made.canonical(), link.opening))
         assert link.hash == expected
 
 

@@ -12,7 +12,7 @@ from spine.criteria import recovery
 from spine.decision.blast import estimate
 from spine.event_type import LOGIN_FAMILY, EventType
 from spine.family import FAMILIES, family_of
-from spine.incident import IncidentKind
+from spine.incident import AUTH_KINDS, IncidentKind
 from spine.plan import Gate, Risk, Step
 from spine.sample import samples
 from spine.settings import VerifySettings
@@ -25,7 +25,7 @@ BLOCKED, CROSSED = EventType.LOGIN_BLOCKED.value, EventType.TENANT_SCOPE_VIOLATI
 ACCEPTED = EventType.JWT_ACCEPTED.value
 
 
-@pytest.mark.parametrize("kind", IncidentKind)
+@pytest.mark.parametrize("kind", AUTH_KINDS)
 def test_every_kind_has_failures_successes_against_them_and_reads_only_its_own_events(kind: IncidentKind) -> None:
     family = family_of(kind)
     assert family.failures

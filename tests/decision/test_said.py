@@ -30,6 +30,7 @@ anything = st.one_of(
         ({"alg": "none"}, Flaw.NO_ALGORITHM),
         ({"alg": " NONE "}, Flaw.NO_ALGORITHM),
         ({"alg": "HS256", "alg_allowed": False}, Flaw.ALGORITHM),
+        ({"alg": "RS256", "url_trusted": False}, Flaw.ADDRESS),
         ({"kid_trusted": False}, Flaw.KEY),
         ({"binding_ok": False}, Flaw.BINDING),
         ({"kid_trusted": "false"}, None),

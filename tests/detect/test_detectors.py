@@ -27,4 +27,4 @@ def test_a_detector_is_silent_on_its_silent_example(detector: Detector) -> None:
 
 def test_detector_names_are_unique() -> None:
     names = [d.name for d in detectors()]
-    assert len(names) == len(set(names)) == 36
+    assert len(names) == len(set(names)) == 37

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from spine.detect.episode import Cause
@@ -97,5 +98,6 @@ def test_what_lives_is_looked_at_every_five_minutes_and_before_it_could_end() ->
 
 
 def test_a_short_file_is_judged_by_floors_from_its_first_event() -> None:
-    assert default_history_days(logins("192.0.2.1", 1, [0, 60 * 24 * 27])) == 0
-    assert default_history_days(logins("192.0.2.1", 1, [0, 60 * 24 * 29])) == 28
+    for days, expected in ((27, 0), (29, 28)):
+        table = pa.Table.from_pandas(logins("192.0.2.1", 1, [0, 60 * 24 * days]))
+        assert default_history_days(table) == expected

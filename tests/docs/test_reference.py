@@ -12,6 +12,7 @@ from deployments.docs.markdown import table
 from deployments.docs.rule import PACKAGES, broken_rules, misnamed, runbook_problems, undocumented
 from deployments.docs.setting import variables
 from runbooks import catalogue
+from runbooks.operational import operations
 from spine.incident import IncidentKind
 from spine.settings import Settings
 from tasks.mitigations import actions
@@ -31,7 +32,9 @@ def test_every_page_of_the_manual_is_current(name: str) -> None:
 
 
 def test_the_manual_has_a_page_for_every_runbook() -> None:
-    assert {f"{kind.value.lower()}.md" for kind in catalogue()} | {"README.md"} == set(manual.pages())
+    kinds = {f"{kind.value.lower()}.md" for kind in catalogue()}
+    operational = {f"{name}.md" for name in operations()}
+    assert kinds | operational | {"README.md"} == set(manual.pages())
 
 
 def test_the_code_keeps_its_rules() -> None:

@@ -16,7 +16,6 @@ from spine.flag import parse_definition
 from store import flags
 from store.embedded import EmbeddedPostgres
 from store.keys import add_key, revoke_key
-from tasks.leasing import revert_lease
 
 SINGLE, BULK = "/ofrep/v1/evaluate/flags/{key}", "/ofrep/v1/evaluate/flags"
 ROLLOUT = {"variants": {"a": 1, "b": 2}, "defaultVariant": "a", "targeting": {"fractional": [["a", 1], ["b", 1]]}}
@@ -73,6 +72,11 @@ def test_errors_have_the_protocols_shape(
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_too_large_a_body_is_refused_in_the_shape_of_the_protocol(http: httpx.Client) -> None:
+    refused = http.post(BULK, content=b"x" * (1024 * 1024 + 1))
+    assert (refused.status_code, sorted(refused.json())) == (413, ["errorCode", "errorDetails"])
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -89,10 +93,7 @@ def test_without_a_key_nothing_is_told(http: httpx.Client, headers: dict[str, st
         assert answer.json()["errorDetails"]
 
 
-def test_a_revoked_key_is_refused_as_soon_as_it_is_looked_up_again(
-    ledger, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.ofrep.KEY_SECONDS", 0.2)
+def test_a_revoked_key_is_refused_as_soon_as_it_is_looked_up_again(ledger, http: httpx.Client) -> None:
     assert _ask(http, "auth.captcha.required").status_code == 200
     with ledger.database.system() as connection:
         assert revoke_key(connection, ledger.tenant, "app", now=ledger.clock.now()) == 1
@@ -129,7 +130,7 @@ def test_the_bulk_answer_is_tagged_and_not_sent_twice(ledger, http: httpx.Client
     assert held.status_code == 200
     assert {f["key"]: f["value"] for f in held.json()["flags"]}["auth.captcha.required"] is True
 
-    revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports)
+    ledger.end(lease)
     assert http.post(BULK, json={"context": {}}).headers["etag"] == first.headers["etag"]
 
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from gateway.app import create_app
+from gateway.purse import Purse
 from spine.clock import ManualClock
 from spine.ids import TenantId
 from spine.settings import Settings
 from store.engine import Database
 from store.keys import add_key, revoke_key
+from store.rate import Rate
 
 ACME, GLOBEX = TenantId("acme"), TenantId("globex")
 URL = "/api/ops/events"
@@ -249,3 +251,41 @@ def test_an_applications_key_cannot_hide_real_events_as_a_drill(
     answer = client.post(URL, json=rows, headers=key()).json()
     assert [(r["index"], r["reason"]) for r in answer["rejected"]] == [(0, "not_a_drill"), (1, "not_a_drill")]
     assert _stored(database) == [("acme", "e3")]
+
+
+def test_a_key_brings_so_many_events_and_then_waits(
+    database: Database, clock: ManualClock, key: Key, serve: Callable[[Any], str]
+) -> None:
+    settings = Settings()
+    settings.signin.rate.event_burst, settings.signin.rate.event_per_minute = 5, 60
+    mine, other = key(), key(GLOBEX)
+    with httpx.Client(base_url=serve(create_app(settings, database, clock=clock))) as client:
+
+        def bring(first: int, count: int, whose: dict[str, str] = mine) -> httpx.Response:
+            return client.post(URL, json=[_event(first + n, clock) for n in range(count)], headers=whose)
+
+        assert bring(0, 4).status_code == 202
+        late = bring(10, 3)
+        assert (late.status_code, late.headers["retry-after"]) == (429, "2")
+        assert late.json()["type"] == "urn:opsspine:problem:rate.limited"
+        assert bring(10, 1).status_code == 202, "what fits is taken"
+        assert bring(20, 3, other).status_code == 202, "another key has a limit of its own"
+        clock.advance(timedelta(seconds=3))
+        assert bring(10, 3).status_code == 202
+        clock.advance(timedelta(minutes=1))
+        assert bring(30, 9).status_code == 202, "a body of more than a burst costs a whole one"
+    assert len([1 for tenant, _ in _stored(database) if tenant == ACME]) == 4 + 1 + 3 + 9
+
+
+def test_two_processes_share_a_limit_and_ask_the_database_seldom(database: Database) -> None:
+    rate, now = Rate.per_minute(1_000, 60), datetime.now(UTC)
+    asked: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _c, _u, sql, *_: asked.append(sql))
+    first, second = Purse(database), Purse(database)
+    spent = sum(purse.spend("k", rate, 1, now=now) is None for _ in range(600) for purse in (first, second))
+    assert spent == 1_000
+    taken = [sql for sql in asked if "insert into rate_limits" in sql]
+    assert len(taken) < 120, "a handful each time, and what was refused is not asked again"
+    wait = first.spend("k", rate, 1, now=now)
+    assert wait == timedelta(seconds=1)
+    assert first.spend("k", rate, 1, now=now + wait) is None

@@ -9,11 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from gateway.app import create_app
+from spine.health import Reading, Status, standing
 from spine.notification import Topic
 from spine.severity import Severity
 from store import outbox
 from store.engine import Database
 from store.heartbeats import beat
+from store.keys import add_key
+from store.standings import keep
+from store.vital import CHECKS
 
 
 @pytest.fixture
@@ -33,12 +37,12 @@ def test_alive_and_ready(url: str) -> None:
     assert httpx.get(f"{url}/readyz").status_code == 200
 
 
-def test_not_ready_while_the_schema_is_another(url: str, database: Database) -> None:
+def test_not_ready_without_the_schema(url: str, database: Database) -> None:
     with database.owner() as connection:
-        connection.execute(text("update alembic_version set version_num = '0000'"))
+        connection.execute(text("delete from alembic_version"))
     answer = httpx.get(f"{url}/readyz")
     assert answer.status_code == 503
-    assert "the schema is at 0000" in answer.json()["output"]
+    assert "the schema is at" in answer.json()["output"]
 
 
 def test_without_a_database_it_is_alive_but_not_ready(approval_case: Any, serve: Callable[[Any], str]) -> None:
@@ -55,7 +59,7 @@ def test_every_component_is_named_and_the_worst_counts(url: str, approval_case: 
     case = approval_case
     assert _checks(url) == {
         "database": "pass", "relay": "warn", "detect": "warn", "reconcile": "warn", "outbox": "pass",
-        "drills": "pass", "prefect": "fail", "slack": "pass",
+        "drills": "pass", "prefect": "fail", "checks": "warn",
     }  # fmt: skip
     assert httpx.get(f"{url}/api/health").status_code == 503
     with case.database.system() as connection:
@@ -100,37 +104,64 @@ def test_an_unknown_path_is_a_problem_and_flags_have_their_own_shape(url: str) -
     assert (refused.status_code, sorted(refused.json())) == (401, ["errorCode", "errorDetails"])
 
 
-@pytest.mark.parametrize(
-    ("path", "kind", "names"),
-    [
-        ("/slack/interactivity", "application/json", ["error", "ok"]),
-        ("/ofrep/v1/evaluate/flags", "application/json", ["errorCode", "errorDetails"]),
-    ],
-)
-def test_too_large_a_body_is_refused_in_the_shape_of_the_protocol(
-    url: str, path: str, kind: str, names: list[str]
+def test_too_large_a_body_is_refused_in_the_shape_of_the_protocol(url: str) -> None:
+    refused = httpx.post(f"{url}/slack/interactivity", content=b"x" * (1024 * 1024 + 1))
+    assert (refused.status_code, sorted(refused.json())) == (413, ["error", "ok"])
+
+
+def test_what_the_last_round_of_checks_found_is_shown_with_what_it_means_and_what_to_do(
+    url: str, approval_case: Any
 ) -> None:
-    refused = httpx.post(f"{url}{path}", content=b"x" * (1024 * 1024 + 1))
-    assert (refused.status_code, refused.headers["content-type"], sorted(refused.json())) == (
-        413,
-        kind,
-        names,
-    )
+    case = approval_case
+    bad = Reading(status=Status.WARN, said="9 % free", observed=9.0, unit="%", means="Soon full.", do="Make room.")
+    with case.database.system() as connection:
+        keep(
+            connection,
+            [standing("disk", bad, severity=Severity.HIGH, at=case.clock.now(), took=timedelta(0), before=None)],
+        )
+    case.clock.advance(timedelta(minutes=1))
+    (disk,) = httpx.get(f"{url}/api/health").json()["checks"]["disk"]
+    assert disk == {
+        "componentId": "disk", "componentType": "system", "status": "warn", "output": "9 % free", "observedValue": 9.0,
+        "observedUnit": "%", "means": "Soon full.", "do": "Make room.",
+        "time": (case.clock.now() - timedelta(minutes=1)).isoformat(),
+        "since": (case.clock.now() - timedelta(minutes=1)).isoformat(),
+    }  # fmt: skip
+    assert "disk: Make room." in httpx.get(f"{url}/api/health").json()["notes"]
 
 
-def test_slack_is_reachable_half_configured_or_down(slack_case: Any, serve: Callable[[Any], str]) -> None:
-    case, gateway = slack_case.case, slack_case.slack.app_url
+def test_checks_that_nobody_makes_any_more_fail_themselves(url: str, approval_case: Any) -> None:
+    case = approval_case
+    with case.database.system() as connection:
+        beat(connection, CHECKS, now=case.clock.now())
+    assert _checks(url)["checks"] == "pass"
+    case.clock.advance(timedelta(minutes=5))
+    assert _checks(url)["checks"] == "fail"
 
-    def slack() -> Any:
-        check = httpx.get(f"{gateway}/api/health").json()["checks"]["slack"][0]
-        return check["status"]
 
-    assert slack() == "pass"
-    slack_case.slack.down = True
-    assert slack() == "warn"
-    slack_case.slack.down = False
-    case.settings.slack.signing_secret = None
-    assert slack() == "warn"
+@pytest.mark.parametrize("path", ["/api/health", "/api/metrics"])
+def test_where_others_reach_the_gateway_details_take_a_key(
+    path: str, approval_case: Any, serve: Callable[[Any], str]
+) -> None:
+    case = approval_case
+    case.settings.gateway.public_url = "https://ops.example.org"
+    url = serve(create_app(case.settings, case.database, clock=case.clock))
+    case.settings.prefect.api_url = "http://127.0.0.1:9/api"
+    with case.database.system() as connection:
+        _, writes = add_key(connection, case.tenant, "app", ["events:write"], now=case.clock.now(), actor="cli:x")
+        _, reads = add_key(
+            connection, case.tenant, "monitor", ["health:read", "metrics:read"], now=case.clock.now(), actor="cli:x"
+        )
+    told = [
+        httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {key}"} if key else {})
+        for key in ("", "nonsense", writes, reads)
+    ]
+    detailed = ["checks" in answer.text or "opsspine_" in answer.text for answer in told]
+    assert detailed == [False, False, False, True]
+    if path == "/api/metrics":
+        assert [answer.status_code for answer in told] == [401, 401, 403, 200]
+    else:
+        assert [answer.json()["status"] for answer in told] == ["fail"] * 4
 
 
 def test_a_runbook_that_lost_its_automatic_steps_for_want_of_a_drill_is_named(url: str, approval_case: Any) -> None:

@@ -41,6 +41,33 @@ def test_every_line_is_redacted_json_with_the_process_and_the_request() -> None:
         assert secret not in done.stdout
 
 
+_BROKEN = """
+import asyncio, httpx
+from fastapi import FastAPI
+from gateway import problem
+from spine.log import plain
+plain()
+app = FastAPI()
+problem.install(app)
+@app.get("/broken")
+def broken():
+    secret = "sk_live_in_a_variable"
+    raise RuntimeError("it broke")
+async def ask():
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://spine") as client:
+        print((await client.get("/broken")).status_code)
+asyncio.run(ask())
+"""
+
+
+def test_what_breaks_is_told_without_what_variables_held() -> None:
+    done = subprocess.run([sys.executable, "-c", _BROKEN], capture_output=True, text=True, check=True)
+    assert "500" in done.stdout
+    assert "RuntimeError: it broke" in done.stdout
+    assert "in_a_variable" not in done.stdout.replace('secret = "sk_live_in_a_variable"', "")
+
+
 @pytest.mark.parametrize(
     ("path", "key", "status", "logged"),
     [

@@ -130,5 +130,5 @@ def test_a_round_that_fails_as_a_whole_keeps_nobody_waiting(start, at) -> None:
     assert lease.state is LeaseState.UNKNOWN
     image = ledger.lease(lease.id).pre_image["outside"]
     assert (image["open"], image["torn"]) == (False, True)
-    ended = revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports)
+    ended = ledger.end(lease)
     assert ended.state is LeaseState.REVERTED

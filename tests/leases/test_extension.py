@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tasks.leasing import extend_incident, revert_lease
+from tasks.leasing import extend_incident
 
 
 def _end_of_hold(ledger: Any) -> Any:
@@ -34,5 +34,5 @@ def test_what_has_ended_stays_ended(ledger: Any) -> None:
     lease = ledger.apply(ledger.step("ip.throttle", "203.0.113.0/24", minutes=30))
     ledger.clock.advance(timedelta(minutes=31))
     assert extend_incident(ledger.database, ledger.incident, ports=ledger.ports) == []
-    revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports)
+    ledger.end(lease)
     assert extend_incident(ledger.database, ledger.incident, ports=ledger.ports) == []

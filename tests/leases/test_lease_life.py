@@ -65,7 +65,7 @@ def test_doing_it_again_changes_nothing(ledger) -> None:
         assert apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports) == lease
         assert settle_unknown(ledger.database, lease.id, ports=ledger.ports) == lease
         assert ledger.intend(ledger.step("captcha.require")) == lease
-    ended = revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports)
+    ended = ledger.end(lease)
     assert revert_lease(ledger.database, lease.id, reason="again", ports=ledger.ports) == ended
     assert [len(ledger.audited(a)) for a in ("action.executed", "rollback.executed", "flag.changed")] == [1, 1, 2]
     with pytest.raises(Refused, match="a new plan makes a new one"):
@@ -80,7 +80,7 @@ def test_many_processes_on_one_lease_do_everything_once(ledger, receiver) -> Non
         return apply_lease(ledger.database, lease.id, fence=0, ports=ledger.ports).state
 
     def revert(_: int) -> LeaseState:
-        return revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports).state
+        return ledger.end(lease).state
 
     with ThreadPoolExecutor(5) as pool:
         assert set(pool.map(apply, range(5))) == {LeaseState.ACTIVE}

@@ -7,11 +7,9 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from runbooks import catalogue
 from runbooks.library import SpineAnswer, run_auth_ops_spine
 from spine.case_example import NOW, Crowd, logins
 from spine.errors import Refused
-from spine.incident import IncidentKind
 from spine.plan import Gate, Verb
 from spine.settings import Settings
 from spine.severity import Severity
@@ -99,7 +97,6 @@ def test_a_leak_that_is_told_of_is_contained() -> None:
     assert {s.action_key: s.gate for s in answer.steps}["tenant.deny_cross"] is Gate.ALLOW
 
 
-@pytest.mark.skipif(IncidentKind.OAUTH_CALLBACK_ERRORS not in catalogue(), reason="it has no runbook")
 @pytest.mark.parametrize(
     ("failed", "opens"), [pytest.param(4, False, id="as every day"), pytest.param(30, True, id="far too many")]
 )

@@ -126,7 +126,7 @@ def test_applied_read_back_and_taken_back_any_number_of_times(ledger, key: str) 
         assert not mitigation.read_back(connection, lease, now=ledger.clock.now()).in_force
     assert ledger.flag(spec.flag_key) == before
     assert len(ledger.audited("flag.changed")) == 2
-    assert revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports).state is LeaseState.REVERTED
+    assert ledger.end(lease).state is LeaseState.REVERTED
 
 
 def held(ledger, key: str) -> str:

@@ -14,6 +14,8 @@ from spine.errors import Refused
 from spine.settings import NotifySettings, Settings
 from tasks.notifiers import channels, checked, notifiers
 
+CHANNELS = ["alertmanager", "apprise", "email", "log", "pagerduty", "slack", "webhook"]
+
 
 @pytest.fixture
 def pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -27,7 +29,7 @@ def pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_file_is_a_channel() -> None:
-    assert channels() == ["email", "log", "slack", "webhook"] == sorted(notifiers())
+    assert channels() == CHANNELS == sorted(notifiers())
 
 
 @pytest.mark.usefixtures("pager")
@@ -37,7 +39,7 @@ def test_a_new_file_is_a_new_channel() -> None:
 
 
 def test_an_unknown_channel_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(Refused, match=r"names 'pager', 'slcak', .* There are: email, log, slack, webhook"):
+    with pytest.raises(Refused, match=r"names 'pager', 'slcak', .* There are: alertmanager, apprise, email"):
         checked(Settings(notify=NotifySettings(mode=["slcak", "log", "pager"])))
 
 

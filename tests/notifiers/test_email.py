@@ -17,7 +17,7 @@ from spine.message import Message, Question, Section
 from spine.notification import Deferred, Topic
 from spine.settings import Settings, SmtpSettings
 from spine.severity import Severity
-from tasks.notifiers import Ports, notifiers
+from tasks.notifiers import Ports
 from tasks.notifiers.email import send
 
 MESSAGE = Message(
@@ -89,10 +89,6 @@ def test_a_server_that_is_down_is_the_channels_trouble() -> None:
     smtp = SmtpSettings(host="127.0.0.1", port=free_port(), starttls=False)
     with pytest.raises(Deferred, match="cannot be used"):
         send(MESSAGE, Ports(Settings(smtp=smtp, admin_email="ops@example.org"), SystemClock()))
-
-
-def test_every_notifier_is_found_by_its_file() -> None:
-    assert sorted(notifiers()) == ["email", "log", "slack", "webhook"]
 
 
 def test_notifiers_need_no_orchestrator() -> None:

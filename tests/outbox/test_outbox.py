@@ -75,7 +75,7 @@ def test_a_retry_for_the_channels_sake_costs_the_message_no_attempt(database: Da
     message = _claim(database)
     assert message is not None
     with database.system() as connection:
-        outbox.retry(connection, message.id, "429", at=T0 + timedelta(seconds=5), charged=False)
+        outbox.retry(connection, message.id, "503", at=T0 + timedelta(seconds=5), charged=False)
     assert _claim(database) is None
     again = _claim(database, now=T0 + timedelta(seconds=5))
     assert again is not None

@@ -73,6 +73,17 @@ def test_retry_after_is_honoured_by_the_whole_channel_and_costs_no_attempt(told:
     assert [(row.severity, row.attempts) for row in order] == [(3, 1), (1, 1)]
 
 
+def test_what_slack_did_not_take_is_not_looked_for_in_its_history(told: Any) -> None:
+    """In a storm such looks would use up a limit of their own."""
+    told.slack.faults["chat.postMessage"] = Fault(status=429, error="ratelimited", retry_after=1, times=3)
+    told.tell("a")
+    for _ in range(4):
+        told.relay()
+        told.case.clock.advance(timedelta(seconds=1))
+    assert [method for method, _ in told.slack.calls] == ["chat.postMessage"] * 4
+    assert len(told.messages()) == 1
+
+
 def test_a_message_that_keeps_failing_is_given_up_visibly_after_its_attempts(told: Any) -> None:
     told.case.settings.notify.max_attempts = 3
     told.slack.faults["chat.postMessage"] = Fault(error="internal_error")

@@ -145,8 +145,8 @@ def test_made_up_keys_beside_a_rotation_do_not_hide_it() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [{"alg": "none"}, {"alg": "HS256", "alg_allowed": False}, {"binding_ok": False}],
-    ids=["none", "off the list", "binding"],
+    [{"alg": "none"}, {"alg": "HS256", "alg_allowed": False}, {"binding_ok": False}, {"url_trusted": False}],
+    ids=["none", "off the list", "binding", "address"],
 )
 def test_a_wrong_token_that_was_accepted_is_a_fact_that_people_must_mend(said: dict[str, Any]) -> None:
     """The key it names may be the live one, so rejecting it would help the attacker only."""

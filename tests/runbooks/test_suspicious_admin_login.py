@@ -33,7 +33,7 @@ from store.engine import Database
 from store.secrets import Vault, first_key
 from store.throwaway import throwaway
 from tasks.mitigations import actions
-from tasks.planning import _affected
+from tasks.planning import affected as affected_people
 from tasks.replaying import replay
 
 T = EventType
@@ -221,7 +221,7 @@ def test_an_administrator_of_ours_may_not_decide_about_their_own_login(
         attack_class="x", summary="x", confirmation=1, confirmed_by="x"
     )  # fmt: skip
     with database.system() as connection:
-        affected = _affected(connection, case, found)
+        affected = affected_people(connection, case, found)
         names = {str(one.id): one.email for one in people.everybody(connection)}
     assert [names[one] for one in affected] == ["root@acme.example"]
 

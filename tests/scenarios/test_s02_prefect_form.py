@@ -76,9 +76,12 @@ def _again(robin: Any, run: Any, before: str) -> bool:
 
 
 def _text(robin: Any, run: Any) -> str:
-    """What the form says."""
+    """What the form says, once Prefect has its words: it suspends a run first, and keeps them then."""
     key = _state(robin, run)["state_details"]["run_input_keyset"]["description"]
-    return str(robin.stack.prefect(f"/flow_runs/{run}/input/{key}"))
+    kept = robin.stack.until(
+        lambda: robin.stack.prefect(f"/flow_runs/{run}/input/filter", prefix=key, limit=1), "the form has its words"
+    )
+    return str(kept)
 
 
 def _inputs(robin: Any, run: Any) -> str:

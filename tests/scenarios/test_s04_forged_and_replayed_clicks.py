@@ -5,7 +5,6 @@ import json
 import time
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -116,7 +115,7 @@ def test_s15_a_click_on_a_message_from_before_a_restart_works(asked: Any) -> Non
     assert asked.case.get(asked.approval).status is ApprovalStatus.APPROVED
 
 
-@pytest.mark.parametrize("value", [str(uuid4()), "", "x' or 1=1 --", "\x00", "9" * 2000])
+@pytest.mark.parametrize("value", ["4d491e78-f8db-4112-ab6c-16972a2be661", "", "x' or 1=1 --", "\x00", "9" * 2000])
 @pytest.mark.parametrize("action", [APPROVE, DENY])
 def test_s42_a_forged_approval_id_is_refused_and_audited(asked: Any, value: str, action: str) -> None:
     payload = asked.slack.click_payload(asked.prompt["ts"], action, "U1")

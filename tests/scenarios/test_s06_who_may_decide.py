@@ -166,7 +166,9 @@ def test_s18_a_click_on_an_incident_that_has_ended_does_nothing(approval_case: A
         assert approvals.granted(connection, case.decision.decision_id, 1, case.decision.plan_hash) is None
 
 
-@pytest.mark.parametrize("forged", ["", "x", "1; drop table approvals", str(uuid4()), "\x00" * 40, "é" * 3000])
+@pytest.mark.parametrize(
+    "forged", ["", "x", "1; drop table approvals", "4d491e78-f8db-4112-ab6c-16972a2be661", "\x00" * 40, "é" * 3000]
+)
 def test_s42_a_forged_id_is_refused_and_audited(approval_case: Any, forged: str) -> None:
     case, ana = approval_case, approval_case.person("ana")
     approval = case.ask()

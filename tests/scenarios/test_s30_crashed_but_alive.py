@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from spine.incident import IncidentStatus
+
 pytestmark = pytest.mark.timeout(240)
 Play = Callable[[], None]
 
@@ -53,13 +55,15 @@ def s30_a_run_marked_crashed_but_alive_is_fenced_out(robin: Any) -> None:
     try:
         stack.prefect(f"/flow_runs/{old}/set_state", state={"type": "CRASHED", "name": "Crashed"}, force=True)
         stack.until(tenant.throttled, "another run applies what was approved", seconds=90)
+        stack.until(lambda: tenant.incident().status is IncidentStatus.VERIFYING, "it has written what it did")
         assert tenant.incident().flow_run_id != old
         written = tenant.audited("action.executed")
     finally:
         os.kill(pid, signal.SIGCONT)
     stack.until(lambda: stack.pid_of(old) is None, "the old run has ended")
     assert tenant.audited("action.executed") == written
-    stack.until(lambda: "A newer run" in stack.run(old)["state"]["message"], "it says that a newer run took over")
+    stack.until(lambda: "was taken over" in stack.run(old)["state"]["message"], "it says that a newer run took over")
+    assert stack.run(old)["state"]["type"] != "FAILED", "nothing has failed"
     stack.until(lambda: not tenant.in_force(), "the leases have ended")
     tenant.settled("rate_limit.strict", "ip.throttle")
 

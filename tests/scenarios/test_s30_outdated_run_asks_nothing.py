@@ -23,10 +23,10 @@ def test_s30_only_the_newest_run_asks_and_is_the_one_to_wake(approval_case: Any)
             fence=fence, now=case.clock.now(),
         )  # fmt: skip
 
-    with pytest.raises(Refused, match="newer run"):
+    with pytest.raises(Refused, match="taken over"):
         ask(old, uuid4())
     assert case.audited() == []
     approval = ask(new, newer)
-    with pytest.raises(Refused, match="newer run"):
+    with pytest.raises(Refused, match="taken over"):
         ask(old, uuid4())
     assert case.get(approval).flow_run_id == newer

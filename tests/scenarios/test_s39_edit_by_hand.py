@@ -2,7 +2,6 @@
 
 from spine.lease import LeaseState
 from store.flags import drift_of
-from tasks.leasing import revert_lease
 
 KEY = "auth.captcha.required"
 
@@ -15,7 +14,7 @@ def test_s39_an_edit_during_a_lease_shows_as_drift_and_survives_its_end(ledger) 
     edited = ledger.flag(KEY)
     assert _drift(ledger, lease) == "edited by hand: version 1 became 2; the edit stays when the lease ends"
 
-    ended = revert_lease(ledger.database, lease.id, reason="over", ports=ledger.ports)
+    ended = ledger.end(lease)
     assert ended.state is LeaseState.REVERTED
     after = ledger.flag(KEY)
     assert (after.version, after.definition, after.holds) == (edited.version, edited.definition, ())

@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
 from deployments.cli import app
-from spine.audit import AuditAction, entry
+from spine.audit import AuditAction, chain, entry
+from spine.commitment import Opening, commitment, erase
 from spine.ids import TenantId
 from store import audit
 from store.engine import Database
@@ -43,36 +46,82 @@ def made(tenant: TenantId, n: int) -> Any:
     return entry(tenant, AuditAction.RUNBOOK_RUN, actor="t", at=NOW + timedelta(seconds=n), subject=f"n:{n}")
 
 
-def tamper(database: Database, *statements: str) -> None:
+def tamper(database: Database, *statements: str | Callable[[psycopg.Connection[Any]], None]) -> None:
     """As the superuser, with every trigger off."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         for statement in statements:
-            connection.execute(statement)
+            if callable(statement):
+                statement(connection)
+            else:
+                connection.execute(statement)
 
 
-_REHASH = """
-    update audit_entries e set hash = sha256(e.prev_hash || convert_to(e.entry, 'UTF8'))
-    where tenant_id = 'a' and seq = 3"""
-_FORK = """
-    insert into audit_entries select tenant_id, seq, branch, at, action, incident_id, forged, prev_hash,
-      sha256(prev_hash || convert_to(forged, 'UTF8'))
-    from (select *, replace(replace(entry, 'n:2', 'n:9'), id::text, branch::text) as forged
-          from audit_entries, gen_random_uuid() as branch where tenant_id = 'a' and seq = 3) as one"""
+def rewrite(connection: psycopg.Connection[Any], *, fork: bool = False) -> None:
+    """Another third entry, with a commitment and a hash that are its own; with `fork` beside the true one."""
+    entry_, salt, previous, number = (
+        connection.execute(
+            "select entry, salt, prev_hash, id from audit_entries where tenant_id = 'a' and seq = 3"
+        ).fetchone()
+        or ()
+    )
+    identity = uuid4() if fork else number
+    forged = entry_.replace("n:2", "n:9").replace(str(number), str(identity))
+    committed = commitment(forged.encode(), Opening(salt))
+    values = (identity, forged, committed, chain(previous, committed))
+    if fork:
+        connection.execute("alter table audit_entries drop constraint audit_entries_pkey")
+        connection.execute(
+            "insert into audit_entries"
+            "(tenant_id, seq, id, at, action, incident_id, entry, salt, commitment, prev_hash, hash)"
+            " select tenant_id, seq, %s, at, action, incident_id, %s, salt, %s, prev_hash, %s from audit_entries"
+            " where tenant_id = 'a' and seq = 3",
+            values,
+        )
+    else:
+        connection.execute(
+            "update audit_entries set id = %s, entry = %s, commitment = %s, hash = %s"
+            " where tenant_id = 'a' and seq = 3",
+            values,
+        )
+
+
+def erase_unseen(connection: psycopg.Connection[Any]) -> None:
+    """As an erasure would, and without a word of it in the trail."""
+    text_, salt = connection.execute(
+        "select entry, salt from audit_entries where tenant_id = 'a' and seq = 3"
+    ).fetchone() or ("", b"")
+    less, opening = erase(text_.encode(), Opening(salt), lambda value: value == "n:2", "0" * 12) or (b"", Opening())
+    connection.execute(
+        "update audit_entries set entry = %s, salt = null, opening = %s, id = %s where tenant_id = 'a' and seq = 3",
+        (less.decode(), json.dumps({"keys": dict(opening.keys), "erased": dict(opening.erased)}), uuid4()),
+    )
+
+
+def fork(connection: psycopg.Connection[Any]) -> None:
+    rewrite(connection, fork=True)
+
+
 _SEQ = "tenant_id = 'a' and seq"
 ATTACKS = {
     "edit": ([f"update audit_entries set entry = replace(entry, 'n:2', 'n:7') where {_SEQ} = 3"], "entry 3: edited"),
-    "edit and rehash": (
-        [f"update audit_entries set entry = replace(entry, 'n:2', 'n:7') where {_SEQ} = 3", _REHASH],
-        "entry 4: reordered",
+    "edit and rehash": ([rewrite], "entry 4: reordered"),
+    "erase what nobody erased": (
+        [f"update audit_entries set entry = replace(entry, '\"n:2\"', '\"[erased 000000000000]\"') where {_SEQ} = 3"],
+        "entry 3: edited",
     ),
+    "erase without a word": ([erase_unseen], "entry 3: erased"),
     "edit a column": ([f"update audit_entries set action = 'incident.closed' where {_SEQ} = 2"], "entry 2: edited"),
     "edit the time": ([f"update audit_entries set at = at - interval '1 day' where {_SEQ} = 2"], "entry 2: edited"),
     "no json": ([f"update audit_entries set entry = 'gone' where {_SEQ} = 2"], "entry 2: edited"),
     "delete": ([f"delete from audit_entries where {_SEQ} = 3"], "entry 3: missing"),
     "delete the first": ([f"delete from audit_entries where {_SEQ} = 1"], "entry 1: missing"),
     "delete and close the gap": (
-        [f"delete from audit_entries where {_SEQ} = 3", f"update audit_entries set seq = seq - 1 where {_SEQ} > 3"],
+        [
+            f"delete from audit_entries where {_SEQ} = 3",
+            f"update audit_entries set seq = seq + 99 where {_SEQ} > 3",  # by a detour: one by one they would collide
+            f"update audit_entries set seq = seq - 100 where {_SEQ} > 99",
+        ],
         "entry 3: reordered",
     ),
     "swap": (
@@ -85,7 +134,7 @@ ATTACKS = {
     ),
     "truncate": ([f"delete from audit_entries where {_SEQ} > 3"], "entry 4: truncated"),
     "truncate all": (["delete from audit_entries where tenant_id = 'a'"], "entry 1: truncated"),
-    "fork": (["alter table audit_entries drop constraint audit_entries_pkey", _FORK], "entry 3: forked"),
+    "fork": ([fork], "entry 3: forked"),
     "another tenant's": (
         [
             "delete from audit_entries where tenant_id = 'a'",

@@ -180,20 +180,3 @@ def test_the_url_of_the_events_endpoint_can_be_verified(slack_case: Any) -> None
     headers = {**slack_case.slack.signed(body), "Content-Type": "application/json"}
     answer = httpx.post(f"{slack_case.slack.app_url}/slack/events", content=body, headers=headers)
     assert answer.json() == {"challenge": "c-1"}
-
-
-def test_the_command_tells_a_person_of_their_tenants_only(slack_case: Any) -> None:
-    case, approval = slack_case.case, slack_case.case.ask()
-    case.slack(case.person("ana"), "U1")
-    case.slack(case.person("ben", tenant="globex"), "U2")
-
-    def ask(user: str) -> str:
-        body = f"command=%2Fopsspine&text=status&team_id=T1&user_id={user}&response_url=http%3A%2F%2F127.0.0.1%2F"
-        answer = httpx.post(
-            f"{slack_case.slack.app_url}/slack/commands", content=body, headers=slack_case.slack.signed(body)
-        )
-        return answer.text
-
-    assert str(approval.id) in ask("U1")
-    assert ask("U2") == "0 open incidents, 0 approvals wait."
-    assert "no role" in ask("U9")

@@ -23,7 +23,7 @@ from spine.event import Rejection, parse_event
 from spine.ids import TenantId
 from spine.vocabulary import unusual
 from store.bulk import ingest_frame
-from store.columnar import FrameCheck
+from store.columnar import REFUSED, FrameCheck
 from store.engine import Database
 from store.fold import fold
 from store.source import Source
@@ -163,6 +163,22 @@ def test_files_are_read_whole_and_twice_adds_nothing(
     assert (first.accepted, first.refused, first.reasons["malformed"]) == (20, refused, refused)
     assert (again.accepted, again.duplicate) == (0, 20)
     assert shares[-1] == pytest.approx(1.0)
+
+
+def test_bytes_that_are_no_utf8_cost_a_character_and_no_row(tmp_path: Path) -> None:
+    """In a row of the wrong width, too, which Arrow hands over as text."""
+    path = tmp_path / "e.csv"
+    path.write_bytes(b"id,type,user_id\ne1,login_failed,J\xf8rg\ne2,\xff,x,one too many\n")
+    taken, skipped = list(Source(path=path, format="csv", now=NOW, tenant=ACME).tables())
+    assert taken["user_id"].to_pylist() == ["J\ufffdrg"]
+    assert skipped[REFUSED].to_pylist() == ["malformed"]
+
+
+def test_a_file_in_utf16_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_text("id,type\ne1,login_failed\n", encoding="utf-16")
+    with pytest.raises(Refused, match="save it as UTF-8"):
+        list(Source(path=path, format="csv", now=NOW, tenant=ACME).tables())
 
 
 def test_a_file_of_another_format_is_refused_in_words(tmp_path: Path) -> None:

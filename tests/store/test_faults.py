@@ -74,6 +74,17 @@ def test_usual_is_the_same_hour_of_earlier_days_and_its_neighbours(database: Dat
     assert row["n_60m"] == 0
 
 
+def test_what_is_usual_is_read_of_tenants_that_are_quiet_now_too(database: Database) -> None:
+    """The share that usually fails needs their tries as well as their failures."""
+    days = [HOUR - timedelta(days=day, minutes=20) for day in range(1, 11)]
+    mails = [(at, "email_verification_sent", "t1", None, None) for at in days]
+    logins = [(at, "oauth_callback_ok", "t1", "google", None) for at in days]
+    put(database, (HOUR - timedelta(days=10, hours=13), "login_succeeded", "t1", None, None), *mails, *logins)
+    rows = seen(database, HOUR + timedelta(minutes=5))
+    for name in ("email_verification_sent", "oauth_callback_ok@google"):
+        assert (rows.loc[("t1", name), "total"], rows.loc[("t1", name), "n_60m"]) == (10, 0)
+
+
 def test_an_outage_or_an_attack_of_last_week_is_not_usual(database: Database) -> None:
     days = [HOUR - timedelta(days=day, minutes=20) for day in range(1, 21)]
     quiet = [(at, "password_reset_failed", "t1", None, None) for at in days]

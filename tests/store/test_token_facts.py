@@ -57,7 +57,14 @@ def found(database: Database, *events: Event) -> list[Finding]:
 
 @pytest.mark.parametrize(
     "said",
-    [{"alg": "none"}, {"alg": "None "}, {"alg_allowed": False}, {"kid_trusted": False}, {"binding_ok": False}],
+    [
+        {"alg": "none"},
+        {"alg": "None "},
+        {"alg_allowed": False},
+        {"kid_trusted": False},
+        {"binding_ok": False},
+        {"url_trusted": False},
+    ],
     ids=str,
 )
 def test_one_accepted_token_that_should_have_been_refused_is_critical(database: Database, said: dict[str, Any]) -> None:
@@ -127,3 +134,17 @@ def test_a_replay_looks_at_the_minute_of_a_wrong_token() -> None:
     frame = pd.DataFrame([one.model_dump(mode="python") for one in events])
     flags = rare_minutes(frame, DetectSettings(), NOW - timedelta(minutes=60), 60)
     assert flags.nonzero()[0].tolist() == [30]
+
+
+@pytest.mark.parametrize("said", [{"state_ok": False}, {"nonce_ok": False}, {"redirect_ok": False}], ids=str)
+def test_one_callback_let_in_past_a_check_is_critical(database: Database, said: dict[str, Any]) -> None:
+    fine = [event(k, T.OAUTH_CALLBACK_OK, provider="google", attributes={"state_ok": True}) for k in range(1, 30)]
+    passed = event(0, T.OAUTH_CALLBACK_OK, provider="google", attributes=said)
+    ingest(database, SHOP, [*fine, passed])
+    with database.system() as connection:
+        fold(connection)
+    with database.system() as connection:
+        seen = detect(read_frames(connection, NOW), DetectSettings())
+    (one,) = [f for f in seen if f.margin >= 1]
+    assert (one.kind, one.detector) == (IncidentKind.OAUTH_CALLBACK_ERRORS, "unsound_callback_accepted")
+    assert (one.severity, one.observed["accepted"]) == (Severity.CRITICAL, 1)

@@ -7,8 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 RUNNER = """
 import asyncio, pathlib
@@ -42,7 +45,7 @@ def _run(folder: Path) -> tuple[str, int]:
     return how, int(parent)
 
 
-def _until(found: Callable[[], int | None]) -> int:
+def _until(found: Callable[[], T | None]) -> T:
     for _ in range(600):
         if value := found():
             return value
@@ -58,4 +61,13 @@ def test_a_dead_warm_process_is_replaced(tmp_path: Path, runner: subprocess.Pope
     first = _until(warm)
     assert Path(f"/proc/{first}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(runner.pid)
     os.kill(first, signal.SIGKILL)
+    _until(lambda: _ended(first))  # what is asked of it before that dies with it
     assert _until(warm) != first
+
+
+def _ended(process: int) -> bool:
+    """True once nothing of it runs, whether or not its parent has seen it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

@@ -77,10 +77,11 @@ def _raw() -> pd.DataFrame:
     from tasks.backtesting import load
 
     (file,) = found("sshd_auth.log")
-    events, _ = load(
+    table, _ = load(
         Source(path=file, format="sshd", now=datetime.now(UTC), tenant=TenantId("host"), year=_YEAR,
                limits=EventLimits(max_age=timedelta(days=20 * 365)))
     )  # fmt: skip
+    events: pd.DataFrame = table.to_pandas()
     return events
 
 

@@ -23,7 +23,7 @@ def up(stack: Stack) -> Stage:
         instance = stack.instance()
         return f"gateway {instance['gateway_url']}, Prefect UI {instance['prefect_url']}" if instance else None
 
-    return Stage(name="up", title="The spine starts", check=check, seconds=120, begin=begin)
+    return Stage(name="up", title="The spine starts", check=check, seconds=300, begin=begin)
 
 
 def history(scene: Scene, stack: Stack, file: Path, events: int) -> Stage:

@@ -84,7 +84,8 @@ class EntityFrames:
         minutes), pushes_denied (within 10 minutes), changed_on_new_device (changes within 30 minutes after a login
         with a device the sender never saw), idp_created, admins_replaced (administrators deleted within 10 minutes of
         an invitation); of tokens, user_id None, unsound_token_accepted (users of them; spine/token.py) and
-        tokens_refused_rightly (those of made-up keys; n counts expired, forged and revoked ones, too).
+        tokens_refused_rightly (those of made-up keys; n counts expired, forged and revoked ones, too); of callbacks,
+        user_id None, unsound_callback_accepted (users of them; spine/callback.py).
     """
 
     places: pd.DataFrame = field(default_factory=partial(_empty, "places"))

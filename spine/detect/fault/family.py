@@ -57,5 +57,3 @@ COUNTED = tuple(sorted({t.value for family in FAMILIES if not family.per_provide
 """Types whose plain series are read; those counted per provider are found by the sign in their names."""
 FAILED = tuple(sorted({t.value for family in FAMILIES for t in family.failures}))
 """Types that are failures."""
-COMPLETED = (T.PASSWORD_RESET_COMPLETED.value, T.EMAIL_VERIFICATION_COMPLETED.value)
-"""Types whose absence says something where there used to be some."""

@@ -43,17 +43,18 @@ def _seen(seen: Cells, window: str, limit: TokenSettings) -> Seen | None:
     refused = seen.failures[window]
     usual = expected(seen, window, limit)
     touched = int((refused > 0).sum())
-    rest, bound = without_largest(refused, refused), limit.everywhere_fold * without_largest(usual, refused)
+    rest, others = without_largest(refused, refused), without_largest(usual, refused)
+    bound, benign = limit.everywhere_fold * others, limit.everywhere_benign_fold * others
     if touched < limit.everywhere_min_tenants or rest < limit.everywhere_min_failures or rest <= bound:
         return None
     tail = tail_probability(
-        rest, bound, bound * limit.everywhere_dispersion,
+        rest, benign, benign * limit.everywhere_dispersion,
         floor_mean=0.01, floor_dispersion=limit.everywhere_dispersion,
     )  # fmt: skip
     if float(tail) > limit.everywhere_max_p_value:
         return None
     need = max(bound, float(limit.everywhere_min_failures))
-    fold = rest / max(bound / limit.everywhere_fold, 1e-9)
+    fold = rest / max(others, 1e-9)
     failing = refused > 0
     return Seen(
         kind=TOKENS.kind, detector=NAME, tenant=NO_TENANT, subject=of_everybody(), window=window,
@@ -70,5 +71,5 @@ DETECTOR = Detector(
     name=NAME,
     find=find,
     firing=lambda: faults(TOKENS, *(Faults(f"t{i}", 20, 200, usual=1, usual_tries=1000, recent=8) for i in range(6))),
-    silent=lambda: faults(TOKENS, *(Faults(f"t{i}", 3, 200, usual=1, usual_tries=1000, recent=1) for i in range(6))),
+    silent=lambda: faults(TOKENS, *(Faults(f"t{i}", 3, 200, usual=2, usual_tries=1000, recent=1) for i in range(6))),
 )

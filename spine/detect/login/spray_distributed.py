@@ -19,7 +19,7 @@ def find(scene: Scene) -> list[Finding]:
     limit = scene.settings.spray
     if scene.hostile_failures("15m") < limit.distributed_min_failures:
         return []
-    rows = scene.hostile[scene.hostile["fail_15m"] > 0]
+    rows = _failing(scene.hostile)
     seen = _per_tenant(rows).merge(scene.frames.unknown[["tenant_id", "mean_15m"]], on="tenant_id", how="left")
     least = (limit.distributed_min_baseline_factor * seen["mean_15m"]).fillna(0).clip(lower=limit.distributed_min_users)
     hot = seen[
@@ -30,7 +30,7 @@ def find(scene: Scene) -> list[Finding]:
     ]
     return [
         sighting(
-            scene, NAME, rows[rows["tenant_id"] == row.tenant_id],
+            scene, NAME, _failing(scene.hostile_of(row.tenant_id)),
             tenant=row.tenant_id, window=WINDOW, n=int(row.failures),
             observed={"failures": row.failures, "users": row.users, "addresses": row.addresses},
             threshold={"failures": limit.distributed_min_failures, "users": float(least[row.Index]),
@@ -40,6 +40,10 @@ def find(scene: Scene) -> list[Finding]:
         )
         for row in records(hot)
     ]  # fmt: skip
+
+
+def _failing(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["fail_15m"] > 0]
 
 
 def _per_tenant(rows: pd.DataFrame) -> pd.DataFrame:

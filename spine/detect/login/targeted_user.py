@@ -26,7 +26,8 @@ def find(scene: Scene) -> list[Finding]:
     hot = seen[(seen["failures"] >= limit.min_failures) & (seen["addresses"] >= limit.min_addresses)]
     found: list[Finding] = []
     for row in records(hot):
-        mine = rows[(rows["tenant_id"] == row.tenant_id) & (rows["user_id"] == row.user_id)]
+        mine = scene.hostile_of(row.tenant_id)
+        mine = mine[(mine["fail_30m"] > 0) & (mine["user_id"] == row.user_id)]
         spread = _spread(mine)
         if not (
             spread["countries"] >= limit.min_countries

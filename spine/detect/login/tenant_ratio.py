@@ -36,11 +36,10 @@ def find(scene: Scene) -> list[Finding]:
 
 def _sighting(scene: Scene, row: Any, least: float, ratio: float, need: float, users: float) -> Finding:
     """Names addresses without a good past; the failures that count may come from others as well."""
-    logins = scene.frames.logins
-    failing = logins[(logins["tenant_id"] == row.tenant_id) & (logins["fail_15m"] > 0)]
-    hostile = scene.hostile
+    logins, hostile = scene.logins_of(row.tenant_id), scene.hostile_of(row.tenant_id)
+    failing = logins[logins["fail_15m"] > 0]
     return sighting(
-        scene, NAME, hostile[(hostile["tenant_id"] == row.tenant_id) & (hostile["fail_15m"] > 0)],
+        scene, NAME, hostile[hostile["fail_15m"] > 0],
         tenant=row.tenant_id, window=WINDOW, n=int(row.fail + row.ok),
         observed={"failures": row.fail, "ratio_lower_bound": float(ratio), "users": row.users},
         threshold={"failures": float(least), "ratio_lower_bound": float(need), "users": float(users)},

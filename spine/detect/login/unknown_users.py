@@ -1,6 +1,8 @@
 """Distinct users tried from addresses where nobody lives: the detector that sees the slow spray."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,11 +36,17 @@ def find(scene: Scene) -> list[Finding]:
     if not some.any():
         return []
     rows = rows[some].merge(scene.tenants[["tenant_id", "mature", "active_users"]], on="tenant_id")
-    found = [finding for name in reversed(WINDOWS) for finding in _in_window(scene, rows, name)]
-    return list({finding.tenant_id: finding for finding in found}.values())
+    strange = scene.hostile[~scene.hostile["known"].to_numpy(bool)]
+    failing = dict(tuple(strange.groupby("tenant_id", sort=False)))
+    found: dict[str, Finding] = {}
+    for name in WINDOWS:
+        left = rows[~rows["tenant_id"].isin(found)]
+        found |= {finding.tenant_id: finding for finding in _in_window(scene, left, name, failing)}
+    return list(found.values())
 
 
-def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
+def _in_window(scene: Scene, rows: pd.DataFrame, name: str, failing: Mapping[Any, pd.DataFrame]) -> list[Finding]:
+    """`failing`: each tenant's rows of addresses where nobody lives."""
     limit = scene.settings.unknown_users
     least = getattr(limit, f"min_users_{name}")
     users, mean, variance = (rows[f"{what}_{name}"].to_numpy(float) for what in ("users", "mean", "var"))
@@ -60,8 +68,8 @@ def _in_window(scene: Scene, rows: pd.DataFrame, name: str) -> list[Finding]:
             )  # fmt: skip
             if p > limit.max_p_value:
                 continue
-        mine = scene.hostile[(scene.hostile["tenant_id"] == tenant) & ~scene.hostile["known"]]
-        if mine.empty:  # nothing within the hour: the past, which is known
+        mine = failing.get(tenant)
+        if mine is None:  # nothing within the hour: the past, which is known
             continue
         found.append(
             sighting(

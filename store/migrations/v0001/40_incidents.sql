@@ -26,6 +26,7 @@ create table incidents(
 create unique index incidents_live on incidents(tenant_id, kind, subject, coalesce(drill_id, '')) where status <> 'resolved';
 create index incidents_recent on incidents(tenant_id, opened_at desc);
 create index incidents_ended on incidents(tenant_id, kind, subject, resolved_at desc) where status = 'resolved';
+create index incidents_just_resolved on incidents(resolved_at) where status = 'resolved';
 select tenant_table('incidents', 'select');
 
 create table evidence(

@@ -38,7 +38,8 @@ create table api_keys(
   scopes text[] not null,
   created_at timestamptz not null default now(),
   last_used_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  made_by uuid references people(id)  -- whose wishes the key's are; null = an operator made it
 );
 -- reached by the system role only: who somebody is, is established before a tenant is known
 grant select, insert, update, delete on people, person_roles, person_accounts, stepup_attempts, api_keys to opsspine_system;
@@ -46,8 +47,9 @@ grant select, insert, update, delete on people, person_roles, person_accounts, s
 create table approvals(
   id uuid primary key,
   tenant_id text not null,
-  incident_id uuid not null references incidents(id),
-  decision_id uuid not null references decisions(id),
+  incident_id uuid references incidents(id),
+  decision_id uuid references decisions(id),
+  change_id uuid unique,         -- of a flag (70_flags.sql); then there is no incident
   gate text not null check (gate in ('step-up', 'approve', 'two-person')),
   steps int[] not null,          -- orders of the steps it covers
   plan_hash text not null,
@@ -70,7 +72,9 @@ create table approvals(
   ratified_at timestamptz,
   flow_run_id uuid,              -- the suspended run
   resumed_at timestamptz,        -- when that run was woken for the decision
-  prompt jsonb                   -- where the prompt was posted: {"channel", "ts"}
+  prompt jsonb,                  -- where the prompt was posted: {"channel", "ts"}
+  check (case when change_id is null then num_nulls(incident_id, decision_id) = 0
+         else num_nonnulls(incident_id, decision_id) = 0 end)
 );
 create index approvals_pending on approvals(tenant_id, expires_at) where status = 'pending';
 create index approvals_incident on approvals(incident_id);

@@ -34,3 +34,14 @@ create index leases_unfinished on leases(next_attempt_at)
   where state in ('intended', 'applying', 'unknown', 'reverting', 'revert_failed');
 create index leases_incident on leases(incident_id);
 select tenant_table('leases', 'select');
+
+-- containment ends by the word of two people: who wants it ended, and when they last said so
+create table lease_releases(
+  lease_id uuid not null references leases(id),
+  tenant_id text not null,
+  actor text not null,           -- "person:<email>"
+  reason text not null,
+  at timestamptz not null,
+  primary key(lease_id, actor)
+);
+select tenant_table('lease_releases', 'select');

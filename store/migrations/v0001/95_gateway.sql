@@ -9,4 +9,4 @@ create table idempotency_keys(
   primary key(tenant_id, key)
 );
 create index idempotency_keys_old on idempotency_keys(first_seen_at);
-select tenant_table('idempotency_keys', 'select, insert, update');
+select tenant_table('idempotency_keys', 'select, insert, update, delete');

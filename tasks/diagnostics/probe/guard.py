@@ -119,8 +119,10 @@ class Guard:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
+        redirects: bool = False,
     ) -> Response:
-        """What the server at an HTTPS `url` answers; a redirect is refused, not followed.
+        """What the server at an HTTPS `url` answers. A redirect is never followed: it is refused, or (`redirects`) an
+        answer as any other.
 
         `asked` names the question in the receipt, which holds the origin and no more of the URL.
         """
@@ -135,7 +137,7 @@ class Guard:
                 pool.stream(method, target, headers=sent, content=content) as answer,
             ):
                 plain = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in answer.headers}
-                if 300 <= answer.status < 400:
+                if 300 <= answer.status < 400 and not redirects:
                     raise Refused("probe.redirect", f"{what} redirects; probe the URL it really lives at")
                 if plain.get("content-encoding", "identity").lower() != "identity":
                     raise Refused("probe.encoding", f"{what} answers compressed though asked not to; nothing was read")

@@ -10,7 +10,7 @@ import httpcore
 
 from spine.errors import Refused
 
-_CODE = re.compile(r"^[0-9]{3}$")
+_CODE = re.compile(r"^[0-9]{3}\Z")
 _MOST = 64 * 1024
 """Bytes a server may say in one session; a greeting is shorter."""
 

@@ -1,0 +1,1 @@
+"""How well ranking and triage do on worlds whose truth is known."""

@@ -1,0 +1,1 @@
+"""The console at /admin/auth-ops: what people see and decide in a browser."""

@@ -1,0 +1,1 @@
+"""Reports made by themselves: of incidents that ended, and once a week of every tenant."""
