@@ -134,8 +134,9 @@ class Stack:
         return dict(self.prefect(f"/flow_runs/{run}"))
 
     def cancel(self, run: UUID | None) -> None:
-        """What the button Cancel of Prefect UI does."""
-        self.prefect(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+        """What the button Cancel of Prefect UI does; fails when the run had ended before."""
+        answer = self.prefect(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+        assert (answer["state"] or {}).get("type") in ("CANCELLING", "CANCELLED"), answer
 
     def runs(self, **which: Any) -> list[dict[str, Any]]:
         """Runs by a filter of Prefect's, latest first."""

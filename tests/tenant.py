@@ -4,9 +4,9 @@ import contextlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pyotp
@@ -19,6 +19,8 @@ from spine.lease import Lease, LeaseState
 from spine.person import PersonRef, Role
 from store import approvals, audit, flags, incidents, keys, leases, people
 from store.secrets import Vault
+
+T = TypeVar("T")
 
 
 class Tenant:
@@ -130,10 +132,28 @@ class Tenant:
 
     def ends(self, seconds: float = 150) -> None:
         """Wait until it is over; a failure tells the incident's story."""
+        self.until(self.over, "the incident is over", seconds=seconds)
+
+    def until(self, done: Callable[[], T], what: str, **limits: float) -> T:
+        """The first true value of `done`; a failure tells the incident's story."""
         try:
-            self.stack.until(self.over, "the incident is over", seconds=seconds)
+            return cast(T, self.stack.until(done, what, **limits))
         except AssertionError as error:
-            raise AssertionError("\n".join([str(error), str(self.status()), *self.timeline()])) from None
+            raise AssertionError("\n".join([str(error), *self._story()])) from None
+
+    def _story(self) -> list[str]:
+        """The incident's timeline, and the states that its run and those of its questions went through."""
+        found = self.incident()
+        if found is None:
+            return ["it has no incident"]
+        with self.stack.database.system() as connection:
+            asked = approvals.of_incident(connection, found.id)
+        told = [f"{found.status}, fence {found.fence}", *self.timeline()]
+        told += [f"question {a.id}: {a.status.value}, run {a.flow_run_id}" for a in asked]
+        for run in {found.flow_run_id, *(a.flow_run_id for a in asked)} - {None}:
+            for state in self.stack.prefect(f"/flow_run_states/?flow_run_id={run}"):
+                told.append(f"run {run}: {state['timestamp']} {state['name']} {state['message']}")
+        return told
 
     def count(self, table: str) -> int:
         """Rows of its own in a table."""
@@ -191,9 +211,12 @@ class Tenant:
         """Attack until somebody is asked, and the run waits."""
         self.calm()
         self.attack()
-        question = self.stack.until(self.approval, "an approval is asked for", seconds=120)
-        self.stack.until(lambda: self.suspended(self.approval().flow_run_id), "the run waits")
-        return question
+        return self.until(self.waited_for, "an approval is asked for, and the run waits", seconds=150)
+
+    def waited_for(self) -> Approval | None:
+        """The question, once the run waits; another run may have taken it over since it was first seen."""
+        question = self.approval()
+        return question if question and self.suspended(question.flow_run_id) else None
 
 
 def _event(kind: str, ip: str, user: str, at: datetime) -> dict[str, Any]:

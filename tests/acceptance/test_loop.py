@@ -23,12 +23,12 @@ def test_an_attack_is_mitigated_verified_rolled_back_and_audited(stack: Any, ten
         totp=tenant.totp.now(), settings=stack.settings,
     )  # fmt: skip
     assert outcome.counted, outcome.message
-    stack.until(tenant.throttled, "the application reads the throttle")
+    tenant.until(tenant.throttled, "the application reads the throttle")
     assert not tenant.throttled("192.0.2.7"), "a known good address must not be throttled"
     tenant.attack(60, kind="login_throttled")  # what an application writes that obeys the flag
     tenant.calm(minutes=0.1, n=20)
-    stack.until(lambda: _calm_until(tenant, IncidentStatus.MITIGATED), "the mitigation is verified", seconds=90)
-    stack.until(
+    tenant.until(lambda: _calm_until(tenant, IncidentStatus.MITIGATED), "the mitigation is verified", seconds=90)
+    tenant.until(
         lambda: tenant.status() is IncidentStatus.RESOLVED, "the lease ended and the incident closed", seconds=90
     )
     assert {lease.state for lease in tenant.leases()} == {LeaseState.REVERTED}

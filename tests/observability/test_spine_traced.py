@@ -54,10 +54,9 @@ def test_one_trace_goes_from_a_click_to_the_run_and_the_message(
     tenant = responder.tenant
     tenant.calm()
     tenant.attack()
-    asked = stack.until(tenant.approval, "an approval is asked for")
-    stack.until(lambda: tenant.suspended(asked.flow_run_id), "the run waits")
+    asked = tenant.until(tenant.waited_for, "an approval is asked for, and the run waits")
     responder.slack(asked)
-    stack.until(lambda: tenant.incident().status.value not in ("open", "awaiting_approval"), "the run goes on")
+    tenant.until(lambda: tenant.incident().status.value not in ("open", "awaiting_approval"), "the run goes on")
 
     def clicked() -> Any:
         return next(

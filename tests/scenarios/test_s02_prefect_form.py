@@ -28,14 +28,14 @@ def s45_the_form_of_prefect_approves_when_slack_is_down(robin: Any) -> None:
     ):
         before = _state(robin, run)["id"]
         assert robin.form(run, **robin.filled(**changes)) == "ACCEPT"
-        robin.stack.until(lambda before=before: _again(robin, run, before), f"it asks again after {changes}")
+        robin.tenant.until(lambda before=before: _again(robin, run, before), f"it asks again after {changes}")
         assert said in _text(robin, run)
         assert robin.answer(asked).status is ApprovalStatus.PENDING
         assert wrong not in _inputs(robin, run)
         assert robin.tenant.totp.now() not in _inputs(robin, run)
     filled = robin.filled()
     assert robin.form(run, **filled) == "ACCEPT"
-    robin.stack.until(robin.tenant.throttled, "the application reads the throttle")
+    robin.tenant.until(robin.tenant.throttled, "the application reads the throttle")
     decided = robin.answer(asked)
     assert (decided.status, decided.via) == (ApprovalStatus.APPROVED, "prefect")
     assert filled["totp"] not in _inputs(robin, run)
@@ -52,10 +52,10 @@ def s02_a_form_in_prefect_races_a_click_in_slack(robin: Any) -> None:
     assert robin.form(asked.flow_run_id, **robin.filled()) == "ACCEPT"
     time.sleep(0.3)  # the form is on its way: a run starts for it
     robin.slack(asked, "deny")
-    decided = robin.stack.until(lambda: _ended(robin, asked), "it is decided")
+    decided = robin.tenant.until(lambda: _ended(robin, asked), "it is decided")
     approved = decided.status is ApprovalStatus.APPROVED
     assert decided.via == ("prefect" if approved else "slack")
-    robin.stack.until(lambda: robin.tenant.status() is IncidentStatus.VERIFYING, "the run has seen the decision")
+    robin.tenant.until(lambda: robin.tenant.status() is IncidentStatus.VERIFYING, "the run has seen the decision")
     assert len([line for line in robin.tenant.timeline() if line.startswith("approval.decided")]) == 1
     assert robin.tenant.throttled() == approved
 
@@ -78,7 +78,7 @@ def _again(robin: Any, run: Any, before: str) -> bool:
 def _text(robin: Any, run: Any) -> str:
     """What the form says, once Prefect has its words: it suspends a run first, and keeps them then."""
     key = _state(robin, run)["state_details"]["run_input_keyset"]["description"]
-    kept = robin.stack.until(
+    kept = robin.tenant.until(
         lambda: robin.stack.prefect(f"/flow_runs/{run}/input/filter", prefix=key, limit=1), "the form has its words"
     )
     return str(kept)

@@ -29,13 +29,13 @@ def s09_nobody_clicks(robin: Any) -> None:
             text("update approvals set expires_at = :at where id = :id"),
             {"id": asked.id, "at": stack.now() + timedelta(seconds=2)},
         )
-    stack.until(lambda: tenant.status() is IncidentStatus.ESCALATED, "the incident is handed to people")
+    tenant.until(lambda: tenant.status() is IncidentStatus.ESCALATED, "the incident is handed to people")
     assert robin.answer(asked).status is ApprovalStatus.EXPIRED
-    stack.until(lambda: stack.run(asked.flow_run_id)["state"]["type"] == "COMPLETED", "its run ends")
+    tenant.until(lambda: stack.run(asked.flow_run_id)["state"]["type"] == "COMPLETED", "its run ends")
     assert stack.pid_of(asked.flow_run_id) is None
     assert "expired" in robin.slack(asked)["code"]
-    stack.until(lambda: tenant.told("incident.escalated") == ["sent"], "people are told")
-    stack.until(lambda: not tenant.in_force(), "what ran without approval has ended")
+    tenant.until(lambda: tenant.told("incident.escalated") == ["sent"], "people are told")
+    tenant.until(lambda: not tenant.in_force(), "what ran without approval has ended")
     tenant.settled("rate_limit.strict")
     assert not tenant.throttled()
 
@@ -47,9 +47,9 @@ def test_s11_a_decision_before_the_wait_is_honoured(played: Play) -> None:
 
 def s11_a_decision_before_the_wait_is_honoured(robin: Any) -> None:
     _attack(robin)
-    asked = robin.stack.until(robin.tenant.approval, "a question", seconds=120, pause=0.01)
+    asked = robin.tenant.until(robin.tenant.approval, "a question", seconds=120, pause=0.01)
     assert robin.slack(asked) == {}, "the click is taken"
-    robin.stack.until(robin.tenant.throttled, "the decision is honoured within seconds", seconds=45)
+    robin.tenant.until(robin.tenant.throttled, "the decision is honoured within seconds", seconds=45)
 
 
 def test_s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(played: Play) -> None:
@@ -60,14 +60,14 @@ def test_s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(played: P
 def s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(robin: Any) -> None:
     stack, tenant = robin.stack, robin.tenant
     _attack(robin)
-    pid = stack.until(lambda: stack.pid_of(tenant.incident().flow_run_id), "a run at work", seconds=120, pause=0.05)
+    pid = tenant.until(lambda: stack.pid_of(tenant.incident().flow_run_id), "a run at work", seconds=120, pause=0.05)
     try:
-        asked = stack.until(tenant.approval, "a question", pause=0.01)
+        asked = tenant.until(tenant.approval, "a question", pause=0.01)
         os.kill(pid, signal.SIGSTOP)
         assert robin.decide(asked).code is Code.DECIDED
     finally:
         os.kill(pid, signal.SIGCONT)
-    stack.until(tenant.throttled, "the sweep wakes the run")
+    tenant.until(tenant.throttled, "the sweep wakes the run")
 
 
 def _attack(robin: Any) -> None:

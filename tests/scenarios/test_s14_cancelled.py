@@ -19,7 +19,7 @@ def test_s14_cancelling_the_waiting_run_never_approves(played: Play) -> None:
 
 def s14_cancelling_the_waiting_run_never_approves(robin: Any) -> None:
     asked = robin.tenant.asked()
-    robin.stack.cancel(asked.flow_run_id)
+    robin.stack.cancel(robin.tenant.incident().flow_run_id)
     _handed_over(robin)
     assert robin.answer(asked).status is ApprovalStatus.VOID
     assert "void" in robin.slack(asked)["code"]
@@ -37,8 +37,8 @@ def s14_cancelling_an_approved_run_compensates(robin: Any) -> None:
     before = robin.tenant.flags()
     asked = robin.tenant.asked()
     assert robin.slack(asked) == {}
-    robin.stack.until(robin.tenant.throttled, "the application reads the throttle")
-    robin.stack.cancel(asked.flow_run_id)
+    robin.tenant.until(robin.tenant.throttled, "the application reads the throttle")
+    robin.stack.cancel(robin.tenant.incident().flow_run_id)
     _handed_over(robin)
     assert not robin.tenant.throttled()
     assert robin.tenant.flags() == before
@@ -54,8 +54,8 @@ def s34_cancelling_a_run_at_work_compensates(robin: Any) -> None:
     before = robin.tenant.flags()
     asked = robin.tenant.asked()
     assert robin.slack(asked) == {}
-    robin.stack.until(lambda: robin.tenant.status() is IncidentStatus.MITIGATING, "it mitigates", pause=0.01)
-    robin.stack.cancel(asked.flow_run_id)
+    robin.tenant.until(lambda: robin.tenant.status() is IncidentStatus.MITIGATING, "it mitigates", pause=0.01)
+    robin.stack.cancel(robin.tenant.incident().flow_run_id)
     _handed_over(robin)
     assert not robin.tenant.throttled()
     assert robin.tenant.flags() == before
@@ -64,7 +64,7 @@ def s34_cancelling_a_run_at_work_compensates(robin: Any) -> None:
 
 def _handed_over(robin: Any) -> None:
     tenant = robin.tenant
-    robin.stack.until(lambda: tenant.status() is IncidentStatus.ESCALATED, "people take over")
-    robin.stack.until(lambda: not tenant.in_force(), "nothing is in force")
+    tenant.until(lambda: tenant.status() is IncidentStatus.ESCALATED, "people take over")
+    tenant.until(lambda: not tenant.in_force(), "nothing is in force")
     assert any("its run was cancelled" in line for line in tenant.timeline())
-    robin.stack.until(lambda: tenant.told("incident.escalated") == ["sent"], "people are told")
+    tenant.until(lambda: tenant.told("incident.escalated") == ["sent"], "people are told")

@@ -22,7 +22,7 @@ def day(calm_stack: Any, cast: Callable[[Any], Any]) -> SimpleNamespace:
     with ThreadPoolExecutor(2) as pool:
         question, other = pool.map(lambda robin: robin.tenant.asked(), (asked, held))
     assert held.slack(other) == {}
-    stack.until(held.tenant.throttled, "the application reads the throttle")
+    held.tenant.until(held.tenant.throttled, "the application reads the throttle")
     (lease,) = (one for one in held.tenant.leases() if one.action_key == "ip.throttle")
     begun.tenant.calm()
     begun.tenant.attack()
@@ -37,13 +37,13 @@ def day(calm_stack: Any, cast: Callable[[Any], Any]) -> SimpleNamespace:
 def test_s15_a_click_on_a_question_from_before_the_restart_works(day: SimpleNamespace) -> None:
     assert not day.asked.tenant.throttled()
     assert day.asked.slack(day.question) == {}
-    day.stack.until(day.asked.tenant.throttled, "the application reads the throttle")
+    day.asked.tenant.until(day.asked.tenant.throttled, "the application reads the throttle")
 
 
 def test_s35_an_end_that_passed_meanwhile_is_made_up_for_and_its_lateness_recorded(day: SimpleNamespace) -> None:
     tenant = day.held.tenant
     assert not tenant.throttled(), "the flag lapses by itself, before anybody tidies up"
-    day.stack.until(lambda: not tenant.in_force(), "the leases have ended")
+    tenant.until(lambda: not tenant.in_force(), "the leases have ended")
     (lease,) = (one for one in tenant.leases() if one.action_key == "ip.throttle")
     assert lease.state is LeaseState.REVERTED
     assert lease.late_seconds
@@ -54,7 +54,7 @@ def test_s35_an_end_that_passed_meanwhile_is_made_up_for_and_its_lateness_record
 def test_s25_catching_up_opens_one_incident_and_starts_one_run(day: SimpleNamespace) -> None:
     """Runs that were due meanwhile do not pile up: a newer one has seen all they would."""
     stack, tenant = day.stack, day.begun.tenant
-    stack.until(tenant.approval, "a question")
+    tenant.until(tenant.approval, "a question")
     assert tenant.count("incidents") == 1
     assert len(tenant.audited("incident.opened")) == 1
     incident = {"incident_id": str(tenant.incident().id)}

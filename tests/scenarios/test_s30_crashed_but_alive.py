@@ -24,16 +24,15 @@ def s29_a_killed_run_is_picked_up_again(robin: Any) -> None:
     tenant, stack = robin.tenant, robin.stack
     tenant.calm()
     tenant.attack()
-    first = stack.until(lambda: _working(robin, 1), "a run takes the incident", seconds=90, pause=0.03)
+    first = tenant.until(lambda: _working(robin, 1), "a run takes the incident", seconds=90, pause=0.03)
     os.kill(stack.pid_of(first), signal.SIGKILL)
-    asked = stack.until(tenant.approval, "another run asks", seconds=90)
+    asked = tenant.until(tenant.waited_for, "another run asks, and waits", seconds=150)
     assert asked.flow_run_id != first
-    stack.until(lambda: tenant.suspended(asked.flow_run_id), "it waits")
     fence = tenant.incident().fence
     assert robin.slack(asked) == {}
-    again = stack.until(lambda: _working(robin, fence + 1), "the run goes on", pause=0.03)
+    again = tenant.until(lambda: _working(robin, fence + 1), "the run goes on", pause=0.03)
     os.kill(stack.pid_of(again), signal.SIGKILL)
-    stack.until(tenant.throttled, "another run applies what was approved", seconds=90)
+    tenant.until(tenant.throttled, "another run applies what was approved", seconds=90)
     with tenant.life():
         tenant.ends()
     tenant.settled("rate_limit.strict", "ip.throttle")
@@ -49,22 +48,22 @@ def s30_a_run_marked_crashed_but_alive_is_fenced_out(robin: Any) -> None:
     asked = tenant.asked()
     fence = tenant.incident().fence
     assert robin.slack(asked) == {}
-    old = stack.until(lambda: _working(robin, fence + 1), "the run goes on", pause=0.03)
+    old = tenant.until(lambda: _working(robin, fence + 1), "the run goes on", pause=0.03)
     pid = stack.pid_of(old)
     _freeze(stack, pid)
     try:
         stack.prefect(f"/flow_runs/{old}/set_state", state={"type": "CRASHED", "name": "Crashed"}, force=True)
-        stack.until(tenant.throttled, "another run applies what was approved", seconds=90)
-        stack.until(lambda: tenant.incident().status is IncidentStatus.VERIFYING, "it has written what it did")
+        tenant.until(tenant.throttled, "another run applies what was approved", seconds=90)
+        tenant.until(lambda: tenant.incident().status is IncidentStatus.VERIFYING, "it has written what it did")
         assert tenant.incident().flow_run_id != old
         written = tenant.audited("action.executed")
     finally:
         os.kill(pid, signal.SIGCONT)
-    stack.until(lambda: stack.pid_of(old) is None, "the old run has ended")
+    tenant.until(lambda: stack.pid_of(old) is None, "the old run has ended")
     assert tenant.audited("action.executed") == written
-    stack.until(lambda: "was taken over" in stack.run(old)["state"]["message"], "it says that a newer run took over")
+    tenant.until(lambda: "was taken over" in stack.run(old)["state"]["message"], "it says that a newer run took over")
     assert stack.run(old)["state"]["type"] != "FAILED", "nothing has failed"
-    stack.until(lambda: not tenant.in_force(), "the leases have ended")
+    tenant.until(lambda: not tenant.in_force(), "the leases have ended")
     tenant.settled("rate_limit.strict", "ip.throttle")
 
 

@@ -32,9 +32,9 @@ def test_s45_a_person_fills_the_form_in_prefect_ui(
     assert file.stat().st_size < _LARGEST_BYTES
     _field(dialog, "Code").locator("textarea").fill(robin.tenant.totp.now())
     dialog.get_by_role("button", name="Submit").click()
-    decided = stack.until(lambda: _decided(robin, asked), "what was typed is decided")
+    decided = robin.tenant.until(lambda: _decided(robin, asked), "what was typed is decided")
     assert (decided.status, decided.via) == (ApprovalStatus.APPROVED, "prefect")
-    stack.until(robin.tenant.throttled, "the application reads the throttle")
+    robin.tenant.until(robin.tenant.throttled, "the application reads the throttle")
 
 
 def _field(dialog: Any, label: str) -> Any:
