@@ -20,7 +20,7 @@ from spine.errors import Refused
 from spine.ids import NO_TENANT, PersonId, TenantId, mint
 from spine.person import Person
 from spine.plan import Decision
-from store import audit, flag_epoch, people, receipts
+from store import audit, flag_epoch, leases, people, receipts
 from store.erasure_scan import Found, count, in_order, replace
 from store.evidence import digest
 from store.forget import forget_user
@@ -187,9 +187,9 @@ def _finish(
     return done
 
 
-_LIVE = text("""
+_LIVE = text(f"""
     select id::text from incidents where id::text = any(:ids) and (status <> 'resolved' or exists (
-        select from leases l where l.incident_id = incidents.id and l.state <> 'reverted')) order by 1""")
+        select from leases where incident_id = incidents.id and {leases.OPEN})) order by 1""")  # noqa: S608 - a constant
 
 
 def _digests(connection: Connection, number: str, found: Found) -> None:

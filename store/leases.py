@@ -5,6 +5,7 @@ run has taken the incident, or the lease moved on, the write is refused.
 """
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,8 @@ _SETTABLE = {
         )
     },
 }  # fmt: skip
+OPEN = "state <> 'reverted' and (ttl_seconds is not null or state not in ('active', 'verified'))"
+"""SQL: the lease has an end before it. What leaves nothing behind (a snapshot, a message) is over once applied."""
 
 
 def intend(connection: Connection, lease: Lease) -> Lease:
@@ -226,12 +229,23 @@ def of_incident(connection: Connection, incident: IncidentId) -> list[Lease]:
 
 
 def list_live(connection: Connection, tenant: TenantId | None = None) -> list[Lease]:
-    """Every lease that has not ended (of one tenant), newest first."""
+    """Every lease that has an end before it (of one tenant), newest first."""
     return _select(
         connection,
-        "state <> 'reverted' and (cast(:tenant as text) is null or tenant_id = :tenant) order by created_at desc",
+        f"{OPEN} and (cast(:tenant as text) is null or tenant_id = :tenant) order by created_at desc",
         tenant=tenant,
     )
+
+
+def list_of_action(
+    connection: Connection, tenant: TenantId, action: str, states: Collection[LeaseState]
+) -> list[Lease]:
+    """A tenant's leases of one action that are in one of `states`, newest first."""
+    return _select(
+        connection,
+        "tenant_id = :tenant and action_key = :action and state = any(:states) order by created_at desc",
+        tenant=tenant, action=action, states=[one.value for one in states],
+    )  # fmt: skip
 
 
 def _moved(lease_id: UUID, expected: LeaseState) -> Refused:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from spine.settings import RetentionSettings
+from store import leases
 from store.engine import Database
 
 
@@ -101,10 +102,10 @@ KEPT: tuple[Keeping, ...] = (
     Keeping("alembic_version", "one row"),
 )  # fmt: skip
 
-_EXPIRED = text("""
+_EXPIRED = text(f"""
     select id from incidents i where status = 'resolved' and resolved_at < :before
-      and not exists (select from leases l where l.incident_id = i.id and l.state <> 'reverted')
-    order by resolved_at limit :batch for update skip locked""")
+      and not exists (select from leases where incident_id = i.id and {leases.OPEN})
+    order by resolved_at limit :batch for update skip locked""")  # noqa: S608 - a constant
 _INCIDENTS_AT_ONCE = 100
 _BY = {
     "approval_votes": "approval_id in (select id from approvals where incident_id = any(:ids))",

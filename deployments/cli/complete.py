@@ -9,6 +9,7 @@ from sqlalchemy import text
 from typer.models import ArgumentInfo, OptionInfo
 
 from spine.incident import AUTH_KINDS
+from store.leases import OPEN
 
 Offer = Callable[[str], list[tuple[str, str]]]
 _MOST = 50
@@ -17,8 +18,8 @@ _QUERIES = {
     " where starts_with(id::text, :start) order by (status = 'resolved'), opened_at desc limit :n",
     "approval": "select id::text, gate || ', ' || tenant_id from approvals"
     " where starts_with(id::text, :start) and status = 'pending' order by expires_at limit :n",
-    "lease": "select id::text, action_key || ', ' || tenant_id from leases"
-    " where starts_with(id::text, :start) and state <> 'reverted' order by created_at desc limit :n",
+    "lease": "select id::text, action_key || ', ' || tenant_id from leases"  # noqa: S608 - a constant
+    f" where starts_with(id::text, :start) and {OPEN} order by created_at desc limit :n",
     "suppression": "select id::text, reason || ', ' || tenant_id from suppressions"
     " where starts_with(id::text, :start) and ends_at > now() and cancelled_at is null order by ends_at limit :n",
     "tenant": "select tenant_id, 'tenant' from audit_heads where starts_with(tenant_id, :start) order by 1 limit :n",

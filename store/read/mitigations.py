@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from spine.lease import Lease, LeaseState
-from store.leases import from_row
+from store.leases import OPEN, from_row
 from store.read.page import Page, Place, newest_first
 
 
@@ -19,7 +19,7 @@ class MitigationFilter:
     incident: UUID | None = None
     action: str | None = None
     live: bool | None = None
-    """True = only what has not been taken back, False = only what has."""
+    """True = only what has an end before it, False = only what is over."""
     drills: bool = False
 
 
@@ -27,10 +27,10 @@ def mitigations(
     connection: Connection, wanted: MitigationFilter, *, limit: int, after: Place | None = None
 ) -> Page[Lease]:
     """The tenant's mitigations, newest first."""
-    query = """select * from leases where (cast(:state as text[]) is null or state = any(:state))
+    query = f"""select * from leases where (cast(:state as text[]) is null or state = any(:state))
         and (cast(:incident as uuid) is null or incident_id = :incident)
         and (cast(:action as text) is null or action_key = :action)
-        and (cast(:live as boolean) is null or (state <> 'reverted') = :live) and (:drills or not shadow)"""
+        and (cast(:live as boolean) is null or ({OPEN}) = :live) and (:drills or not shadow)"""  # noqa: S608 - a constant
     values = {
         "state": None if wanted.state is None else [one.value for one in wanted.state],
         "incident": wanted.incident, "action": wanted.action, "live": wanted.live, "drills": wanted.drills,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from spine.health import Reading, Status, well
+from store.leases import OPEN
 from tasks.checks import Check, Ports
 
 _DO = "`opsspine leases list` shows them; `opsspine leases revert <id>` takes one back now."
@@ -29,12 +30,12 @@ def ask(ports: Ports) -> Reading:
     return well(f"{row.live} in force, none beyond its end", 0.0, "leases")
 
 
-_STRANDED = text("""
+_STRANDED = text(f"""
     select count(*) filter (where state in ('active', 'verified')) as live,
            count(*) filter (where state in ('active', 'verified', 'reverting') and expires_at < :late) as overdue,
            count(*) filter (where state = 'revert_failed' and expires_at < :late) as stuck,
            count(*) filter (where state = 'unknown' and created_at < :late) as unknown
-    from leases where state <> 'reverted' and not shadow
-""")
+    from leases where {OPEN} and not shadow
+""")  # noqa: S608 - a constant
 
 CHECK = Check(key="leases", ask=ask, means="It is not known whether a mitigation outlives its end.", do=_DO)

@@ -196,11 +196,11 @@ class IdentityMitigation(Generic[P]):
 
     def _scene(self, world: World, lease: Lease, since: str) -> Scene:
         with world.database.system() as connection:
-            live = leases.list_live(connection, lease.tenant_id)
+            standing = leases.list_of_action(connection, lease.tenant_id, lease.action_key, _STANDS)
             spared = self.spare(connection, world.settings)
         others: dict[str, list[Image]] = {}
-        for other in live:
-            if other.id == lease.id or other.action_key != lease.action_key or other.state not in _STANDS:
+        for other in standing:
+            if other.id == lease.id:
                 continue
             users = ((other.pre_image or {}).get("outside") or {}).get("users", {})
             for name in set(lease.targets) & set(users):

@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import text
 
+from spine.lease import LeaseState
 from spine.plan import Gate
 from spine.settings import RetentionSettings
+from store import leases
 from store.engine import Database
 from store.retention import KEPT, OF_INCIDENT, sweep
 
@@ -64,6 +66,19 @@ def test_an_old_incident_goes_with_everything_of_its_own(approval_case: Any) -> 
             assert connection.execute(text(f"select count(*) from {table}")).scalar_one() == 0, table
         assert connection.execute(text("select count(*) from audit_entries")).scalar_one() > 0
     assert sweep(case.database, LATER, settings) == {}
+
+
+def test_a_snapshot_leaves_nothing_that_would_hold_an_incident_back(ledger: Any) -> None:
+    """It never ends, for it changed nothing."""
+    lease = ledger.apply(ledger.step("evidence.snapshot"))
+    assert lease.state is LeaseState.ACTIVE
+    with ledger.database.system() as connection:
+        assert leases.list_live(connection) == []
+        connection.execute(
+            text("update incidents set status = 'resolved', resolved_at = :t"), {"t": ledger.clock.now()}
+        )
+    assert sweep(ledger.database, LATER, RetentionSettings())["incidents"] == 1
+    assert ledger.rows("select from leases") == []
 
 
 def test_an_incident_with_something_in_force_stays(ledger: Any) -> None:
