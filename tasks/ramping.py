@@ -54,8 +54,7 @@ def step_up(
     made = propose(connection, tenant, wanted, by, gate, now=now, settings=settings)
     done = apply(connection, tenant, made.id, actor=by.actor, now=now, gate=gate)
     assert done.version is not None
-    going = last is not None and not last.detail["back"]
-    origin = last.detail["origin"] if last is not None and going else version
+    origin = last.detail["origin"] if last is not None and _under_way(last, version) else version
     before = reached(flag.base_at(now))
     ramped = Ramped(key=key, before=before, percent=to, version=done.version)
     _keep(connection, tenant, ramped, by.actor, now, origin=origin, back=False)
@@ -72,15 +71,27 @@ def go_back(connection: Connection, tenant: TenantId, key: str, *, actor: str, r
     if last is None or last.detail["back"]:
         raise Refused("ramp.none", f"No ramp of {key} is under way, so there is nothing to go back from.")
     flag = _known(connection, tenant, key)
+    origin, version = last.detail["origin"], flag.version_at(now)
+    if not _under_way(last, version):
+        raise Refused(
+            "ramp.changed",
+            f"The ramp left {key} at version {last.detail['version']}, and it is at {version}: somebody changed it "
+            f"since, and going back would lose that. Nothing was changed. `opsspine flags history {key}` shows what; "
+            f"`opsspine flags revert {key} {origin}` goes back even so.",
+        )
     before = reached(flag.base_at(now))
     version = flags.revert(
-        connection, tenant, key, last.detail["origin"], expected_version=flag.version_at(now), actor=actor,
-        reason=reason, at=now,
-    )  # fmt: skip
+        connection, tenant, key, origin, expected_version=version, actor=actor, reason=reason, at=now
+    )
     percent = reached(_known(connection, tenant, key).base_at(now))
     ramped = Ramped(key=key, before=before, percent=percent, version=version)
-    _keep(connection, tenant, ramped, actor, now, origin=last.detail["origin"], back=True)
+    _keep(connection, tenant, ramped, actor, now, origin=origin, back=True)
     return ramped
+
+
+def _under_way(last: operations.OperationRun, version: int) -> bool:
+    """True while the flag is as the last step up left it; a change by anybody else ends the ramp."""
+    return not last.detail["back"] and last.detail["version"] == version
 
 
 def _known(connection: Connection, tenant: TenantId, key: str) -> StoredFlag:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from deployments.cli import app
 from spine import totp
 from spine.flag import FlagSet
-from spine.flag.definition import boolean_flag
+from spine.flag.definition import Definition, boolean_flag
 from spine.ids import TenantId, mint
 from spine.incident import Incident, IncidentKind, IncidentStatus, incident_id
 from spine.launch import APPROVERS
@@ -149,11 +149,7 @@ def test_a_ramp_reaches_more_users_step_by_step_and_goes_back_to_the_exact_versi
     database: Database, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = boolean_flag(metadata={"team": "checkout"})
-    with database.system() as connection:
-        flags.put(
-            connection, ACME, "checkout.new", before.stored(), expected_version=0, actor="cli:ann", reason="made",
-            at=datetime.now(UTC),
-        )  # fmt: skip
+    written(database, before, 0)
     assert "never gone through" in run("ramp", "checkout.new", *BY_ANN).output
     went(database)
     assert run("ramp", "checkout.new", *BY_ANN).exit_code == 0
@@ -171,10 +167,41 @@ def test_a_ramp_reaches_more_users_step_by_step_and_goes_back_to_the_exact_versi
     assert reached[0] < reached[1] < reached[2] < reached[3], "who has it keeps it"
     assert "reached all users already" in run("ramp", "checkout.new", *BY_ANN).output
     assert run("ramp", "checkout.new", *BY_ANN, "--back").exit_code == 0
+    assert stored(database).definition == before
+
+
+def test_a_ramp_that_somebody_changed_is_over_and_the_next_one_goes_back_to_that_change(
+    database: Database, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSSPINE_LAUNCH__RAMP_MINUTES", "0")
+    written(database, boolean_flag(), 0)
+    went(database)
+    assert run("ramp", "checkout.new", *BY_ANN).exit_code == 0
+    by_hand = boolean_flag(metadata={"team": "checkout"})
+    written(database, by_hand, 2)
+    refused = run("ramp", "checkout.new", *BY_ANN, "--back")
+    assert refused.exit_code == 1
+    assert "somebody changed it since" in " ".join(refused.output.split())
+    assert stored(database).definition == by_hand
+    for _ in range(2):
+        assert run("ramp", "checkout.new", *BY_ANN).exit_code == 0
+    assert run("ramp", "checkout.new", *BY_ANN, "--back").exit_code == 0
+    assert stored(database).definition == by_hand
+
+
+def written(database: Database, definition: Definition, version: int) -> None:
     with database.system() as connection:
-        after = flags.get(connection, ACME, "checkout.new")
-    assert after is not None
-    assert after.definition == before
+        flags.put(
+            connection, ACME, "checkout.new", definition.stored(), expected_version=version, actor="cli:ann",
+            reason="made", at=datetime.now(UTC),
+        )  # fmt: skip
+
+
+def stored(database: Database) -> flags.StoredFlag:
+    with database.system() as connection:
+        found = flags.get(connection, ACME, "checkout.new")
+    assert found is not None
+    return found
 
 
 def users_on(database: Database) -> set[int]:
@@ -189,11 +216,7 @@ def users_on(database: Database) -> set[int]:
 
 def test_nothing_goes_up_on_an_old_go_or_while_an_incident_burns(database: Database, run: Any) -> None:
     now = datetime.now(UTC)
-    with database.system() as connection:
-        flags.put(
-            connection, ACME, "checkout.new", boolean_flag().stored(), expected_version=0, actor="cli:ann",
-            reason="made", at=now,
-        )  # fmt: skip
+    written(database, boolean_flag(), 0)
     went(database, hours=25)
     assert "at most 24 h old" in run("ramp", "checkout.new", *BY_ANN).output
     went(database)
@@ -205,7 +228,4 @@ def test_nothing_goes_up_on_an_old_go_or_while_an_incident_burns(database: Datab
     with database.system() as connection:
         incident_rows.insert(connection, burning)
     assert "An incident is open" in run("ramp", "checkout.new", *BY_ANN).output
-    with database.system() as connection:
-        flag = flags.get(connection, ACME, "checkout.new")
-    assert flag is not None
-    assert flag.version == 1
+    assert stored(database).version == 1
