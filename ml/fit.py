@@ -55,9 +55,8 @@ def fit(examples: pd.DataFrame, ranker: Ranker) -> Model:
     Raises:
         Refused: they are too few.
     """
-    real = examples[REAL].to_numpy()
-    least = int(min(real.sum(), len(real) - real.sum()))
-    if least < LEAST_OF_EACH:
+    if not enough(examples):
+        real = examples[REAL].to_numpy()
         raise Refused(
             "examples.few",
             f"There are {int(real.sum())} examples of real incidents and {int(len(real) - real.sum())} of others; it "
@@ -72,6 +71,12 @@ def fit(examples: pd.DataFrame, ranker: Ranker) -> Model:
         worst=_classes(seen, examples[WORST]), centre=float(np.median(raw)), spread=max(float(np.std(raw)), 1e-6),
         usual=_usual(seen),
     )  # fmt: skip
+
+
+def enough(examples: pd.DataFrame) -> bool:
+    """True when there are so many real incidents, and others, that something can be learnt from them."""
+    real = int(examples[REAL].sum())
+    return min(real, len(examples) - real) >= LEAST_OF_EACH
 
 
 def raw_rank(ranker: Ranker, rank: Any, seen: pd.DataFrame) -> NDArray[np.float64]:

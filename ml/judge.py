@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml import metric
 from ml.feature import COLUMNS
-from ml.fit import Model, Ranker, fit
+from ml.fit import Model, Ranker, enough, fit
 from ml.predict import probability_of, rank_of
 from ml.sample import CAUSE, DAY, GRADE, REAL, WORLD
 from spine.errors import Refused
@@ -93,7 +93,9 @@ class Held:
 
 
 def judge(examples: pd.DataFrame) -> Judged:
-    """Each way to rank, judged on worlds (or days, where there is one world) that it did not learn from.
+    """Each way to rank, judged on worlds that it did not learn from.
+
+    On days instead, where there is one world, or where too little to learn from is left without one of them.
 
     Raises:
         Refused: the examples are too few to hold some back.
@@ -121,14 +123,22 @@ def held_out(examples: pd.DataFrame, ranker: Ranker) -> Figures:
 
 
 def _folds(examples: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Training and test parts: whole worlds apart, or days where there are fewer than two worlds."""
-    by = WORLD if examples[WORLD].nunique() >= 2 else DAY
-    groups = sorted(examples[by].unique())
-    if len(groups) < 2:
+    """Training and test parts: whole worlds apart where each training part can teach something, else days."""
+    worlds = _parted(examples, WORLD)
+    if len(worlds) >= 2 and all(enough(train) for train, _ in worlds):
+        return worlds
+    days = _parted(examples, DAY)
+    if len(days) < 2:
         raise Refused(
             "examples.few", "All examples are of one day: none can be held back to judge a model. Nothing was trained; "
             "label incidents of more days, or add simulated worlds.",
         )  # fmt: skip
+    return days
+
+
+def _parted(examples: pd.DataFrame, by: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """So many times the examples without some of the groups, and those."""
+    groups = sorted(examples[by].unique())
     folds = min(_FOLDS, len(groups))
     held = [set(groups[fold::folds]) for fold in range(folds)]
     return [(examples[~examples[by].isin(part)], examples[examples[by].isin(part)]) for part in held]

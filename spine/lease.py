@@ -73,7 +73,7 @@ class Lease:
     expires_at: datetime | None = None
     reverted_at: datetime | None = None
     late_seconds: float | None = None
-    """How long after its end it was reverted, when nothing was alive to do it in time."""
+    """How long after its end it was reverted; None = in time."""
     attempts: int = 0
     next_attempt_at: datetime | None = None
     """When somebody else may take over what looks unfinished."""

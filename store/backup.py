@@ -100,6 +100,7 @@ def _dump(database: Database, found: Path, folder: Path, vault: Vault, now: date
         raise Refused("backup.empty", "This database has no schema of ours, so there is nothing to back up.")
     with database.owner() as connection:
         connection.execute(text("set transaction isolation level repeatable read, read only"))
+        connection.execute(text("set local idle_in_transaction_session_timeout = 0"))  # it waits while the dump is made
         snapshot = connection.execute(text("select pg_export_snapshot()")).scalar_one()
         arguments = ["--format=custom", "--no-owner", "--no-unlogged-table-data", f"--snapshot={snapshot}"]
         if not _sees_all(connection):

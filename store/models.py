@@ -24,6 +24,11 @@ from store import audit
 
 _KEPT = 20
 """So many models are kept, and the one in use: each is a megabyte."""
+SPARE = (
+    "status <> 'champion' and id is distinct from"
+    " (select id from models where status = 'retired' order by promoted_at desc limit 1)"
+)
+"""SQL: neither the model in use nor the one that a rollback goes back to."""
 _SHOWN = "id, number, status, made_at, promoted_at, promoted_by, sha256, mac, card, warned_at"
 
 
@@ -68,9 +73,7 @@ def put(connection: Connection, body: bytes, card: Mapping[str, Any], *, key: by
             "card": json.dumps(told),
         },
     ).one()  # fmt: skip
-    connection.execute(
-        text("delete from models where status <> 'champion' and number <= :last"), {"last": row.number - _KEPT}
-    )
+    connection.execute(text(f"delete from models where {SPARE} and number <= :last"), {"last": row.number - _KEPT})
     return _model(row)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from spine.settings import RetentionSettings
 from store import leases
 from store.engine import Database
+from store.models import SPARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ KEPT: tuple[Keeping, ...] = (
         "flag_changes", "since they ended, with the question that was asked", "incident_days",
         "ended_at < :before and not exists (select from approvals a where a.change_id = flag_changes.id)",
     ),
-    Keeping("models", "retired and withdrawn ones", "metric_hour_days",
-            "status in ('retired', 'withdrawn') and made_at < :before"),
+    Keeping("models", "retired and withdrawn ones but the last one in use", "metric_hour_days",
+            f"status in ('retired', 'withdrawn') and made_at < :before and {SPARE}"),
     _aged("stepup_attempts", "at", "attempt_days"),
     _aged("hook_faults", "last_at", "attempt_days"),
     _aged("slack_homes", "opened_at", "attempt_days"),

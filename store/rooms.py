@@ -161,15 +161,17 @@ def counsel(
     room = opened(connection, incident, now)
     if told and room.counsel_told_at is None:
         _set(connection, incident, counsel_told_at=now, counsel_told_by=actor)
-        tell(connection, incident, "Counsel was told", actor=actor, now=now)
+        tell(connection, incident, "Counsel was told", actor=actor, now=now, detail={"counsel": "told"})
     if aware and room.aware_at is None:
         _set(connection, incident, aware_at=now, aware_by=actor)
         tell(
-            connection, incident, "We are aware: from here the time to tell the authority counts", actor=actor, now=now
-        )
+            connection, incident, "We are aware: from here the time to tell the authority counts", actor=actor, now=now,
+            detail={"counsel": "aware"},
+        )  # fmt: skip
     if says.strip():
         _set(connection, incident, counsel_says=says.strip())
-        tell(connection, incident, f"Counsel decided: {says.strip()}", actor=actor, now=now)
+        decided = f"Counsel decided: {says.strip()}"
+        tell(connection, incident, decided, actor=actor, now=now, detail={"counsel": "decided"})
     return opened(connection, incident, now)
 
 

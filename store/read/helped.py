@@ -25,17 +25,14 @@ class Helped:
 
 
 _QUERY = text("""
-    with verdict as (
-      select distinct on (e.incident_id) e.incident_id, e.query as outcome
-      from evidence e join incidents i on i.id = e.incident_id
-      where e.source = 'verification' and e.query <> 'inconclusive' and i.kind = :kind and not i.synthetic
-      order by e.incident_id, e.created_at desc, e.id
-    )
-    select l.action_key, count(distinct v.incident_id) filter (where v.outcome = 'fixed') as fixed,
-           count(distinct v.incident_id) as tried
-    from leases l join verdict v on v.incident_id = l.incident_id
-    where not l.shadow and l.applied_at is not null and l.action_key = any(:actions)
-    group by l.action_key
+    select action_key, count(*) filter (where outcome = 'fixed') as fixed, count(*) as tried from (
+      select distinct on (l.incident_id, l.action_key) l.action_key, e.query as outcome
+      from leases l join incidents i on i.id = l.incident_id
+      join evidence e on e.incident_id = l.incident_id and e.source = 'verification' and e.query <> 'inconclusive'
+        and e.created_at >= l.applied_at and (l.reverted_at is null or e.created_at <= l.reverted_at)
+      where not l.shadow and l.action_key = any(:actions) and i.kind = :kind and not i.synthetic
+      order by l.incident_id, l.action_key, e.created_at desc, e.id
+    ) last_said group by action_key
 """)
 
 

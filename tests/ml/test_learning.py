@@ -71,6 +71,14 @@ def test_what_is_critical_stays_on_top_whatever_a_model_says() -> None:
     assert list(np.argsort(-order)) == [0, 2, 1]
 
 
+def test_a_small_world_beside_much_history_stops_no_training(more_lines: Any) -> None:
+    """Without the history nothing could be learnt from the world alone: days are held back instead."""
+    history = [line | {"world": "history"} for line in more_lines(worlds=1, days=8)]
+    world = [line | {"world": "made/9"} for line in more_lines(worlds=1, days=1, seed=5)]
+    examples = table([of_line(line) for line in history + world])
+    assert judge(examples).figures["logistic"].examples == len(examples)
+
+
 def test_too_few_examples_teach_nothing(made_lines: list[dict[str, Any]]) -> None:
     with pytest.raises(Refused, match="10 of each"):
         fit(table([of_line(line) for line in made_lines[:8]]), "logistic")

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from spine.errors import Refused
 from spine.ids import IncidentId, TenantId, mint
 from spine.outcome import Outcome
-from spine.settings import MlSettings, Settings
+from spine.settings import MlSettings, RetentionSettings, Settings
 from store import models, outcomes, scores
 from store.engine import Database
 from store.models import ModelStatus
 from store.read.queue import queue
+from store.retention import sweep
 from tasks.ranking import promoting, training
 from tasks.ranking.retraining import look, retrain
 
@@ -110,6 +111,25 @@ def test_rolling_back_takes_the_model_before(
         ).scalar_one()
     assert states == {trained.number: ModelStatus.CHAMPION, second.number: ModelStatus.WITHDRAWN}
     assert told == 3
+
+
+def test_the_model_before_outlives_any_number_of_challengers(
+    database: Database, installation: Settings, trained: Any, now: Any
+) -> None:
+    promoting.promote(database, installation, trained.number, actor="cli:root", now=now)
+    with database.system() as connection:
+        for _ in range(25):
+            last = models.put(connection, b"a model", {}, key=b"k", now=now)
+        models.promote(connection, last, actor="cli:root", now=now)
+        models.put(connection, b"a model", {}, key=b"k", now=now)
+    sweep(database, now + timedelta(days=5000), RetentionSettings())
+    with database.system() as connection:
+        assert [one.number for one in models.listed(connection) if one.status is ModelStatus.RETIRED] == [
+            trained.number
+        ]
+        _, back = models.rollback(connection, actor="cli:root", now=now)
+    assert back is not None
+    assert back.number == trained.number
 
 
 def test_a_changed_card_or_body_is_not_put_to_use(

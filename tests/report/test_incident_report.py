@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +20,10 @@ from spine.report.model import Report
 from spine.report.part.extra import EXTRAS
 from spine.report.render import Form, render
 from spine.report.term import Heading
-from store import audit, leases
+from spine.report.word import utc
+from store import audit, incidents, leases, rooms
 from store.read.account import account
+from tasks.leasing import ports_of, tend_leases
 from tasks.reporting.ended import due, keep, make
 
 
@@ -134,6 +138,44 @@ def test_what_somebody_changed_is_left_out_and_said(case: Any, report: Any) -> N
     assert decided.seq not in {one.seq for fact in made.facts for one in fact.entries}
     assert f"#{decided.seq}" in render(made, Form.HTML)
     assert "The audit trail was changed" in render(made, Form.MD)
+
+
+def test_what_ended_late_says_whether_it_was_tried(case: Any, report: Any) -> None:
+    def refuses(*_args: object, **_named: object) -> None:
+        raise ConnectionError("the flag store does not answer")
+
+    case.respond()
+    case.clock.advance(timedelta(hours=2))
+    ports = ports_of(case.settings, clock=case.clock)
+    stubborn = SimpleNamespace(spec=ports.actions["rate_limit.strict"].spec, revert=refuses)
+    tend_leases(case.database, replace(ports, actions={**ports.actions, "rate_limit.strict": stubborn}))
+    case.clock.advance(timedelta(hours=1))
+    tend_leases(case.database, ports)
+    late = [line for line in said(report(), Heading.FOLLOW_UPS) if "after its end" in line]
+    assert any(line.startswith("ip.throttle") and "nothing tried it before" in line for line in late)
+    assert any(line.startswith("rate_limit.strict") and "1 attempt before failed" in line for line in late)
+
+
+def test_the_legal_log_says_what_was_recorded_and_nothing_else(case: Any, report: Any) -> None:
+    def row() -> str:
+        return next(line for line in said(report(), Heading.EXTRAS) if line.startswith("Legal log"))
+
+    with case.database.system() as connection:
+        connection.execute(text("update incidents set kind = 'TENANT_LEAK_RISK'"))
+        incident = incidents.get(connection, case.incident.id)
+    assert "nobody has recorded since when we are aware" in row()
+    case.clock.advance(timedelta(days=1))
+    aware = case.clock.now()
+    with case.database.system() as connection:
+        rooms.counsel(connection, incident, aware=True, told=True, actor="person:ann@example.org", now=aware)
+    case.clock.advance(timedelta(hours=3))
+    with case.database.system() as connection:
+        rooms.counsel(
+            connection, incident, says="no notification is due", actor="person:ann@example.org", now=case.clock.now()
+        )
+    assert f"aware since {utc(aware)}, by ann@example.org; 72 h end at {utc(aware + timedelta(hours=72))}" in row()
+    assert f"counsel was told at {utc(aware)}" in row()
+    assert "Counsel decided: no notification is due" in row()
 
 
 def test_an_incident_without_a_trail_has_no_report(case: Any, report: Any) -> None:

@@ -4,9 +4,11 @@ import json
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -106,6 +108,26 @@ def test_a_backup_is_one_moment_while_people_write(lived: Database, empty: Datab
         over.set()
         writer.join()
     assert restore(empty, file, CONFIG, actor="test", now=NOW).entries >= 10
+
+
+def test_a_server_that_ends_idle_transactions_does_not_end_a_backup(
+    lived: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction of the snapshot waits while the dump is made."""
+
+    def slowly(*given: Any) -> None:
+        time.sleep(1.5)
+        pgtool.run(*given)
+
+    monkeypatch.setattr("store.backup.run", slowly)
+    with lived.owner() as connection:
+        name = connection.execute(text("select current_database()")).scalar_one()
+        connection.execute(text(f'alter database "{name}" set idle_in_transaction_session_timeout = 700'))
+    again = Database(lived.url)
+    try:
+        assert take(again, tmp_path / "all.backup").is_file()
+    finally:
+        again.close()
 
 
 def test_nothing_is_restored_over_anything(lived: Database, tmp_path: Path) -> None:

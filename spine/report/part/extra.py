@@ -16,7 +16,7 @@ from spine.report.fact import Fact, Row
 from spine.report.model import Passage, Section, Table
 from spine.report.sentence import sentence
 from spine.report.term import Heading
-from spine.report.word import many, plainly, utc
+from spine.report.word import many, plainly, utc, who
 from spine.span import span
 
 Found = tuple[str, Entries] | None
@@ -119,13 +119,21 @@ def _exposure(account: Account) -> Found:
     return window, (account.opened, *entries[:1])
 
 
-def _aware(account: Account) -> Found:
-    """When we became aware: the 72 h clock, if counsel decides that it runs."""
-    aware = account.incident.opened_at
-    end = aware + timedelta(hours=_BREACH_HOURS)
-    return f"aware since {utc(aware)}; {_BREACH_HOURS} h end at {utc(end)}, if counsel says that they run", (
-        account.opened,
-    )
+def _legal(account: Account) -> Found:
+    """What people recorded of counsel, and when the 72 hours since they became aware end."""
+    noted = {one.told("counsel"): one for one in account.of(AuditAction.INCIDENT_UPDATED) if one.told("counsel")}
+    said = []
+    if aware := noted.get("aware"):
+        end = aware.at + timedelta(hours=_BREACH_HOURS)
+        said.append(f"aware since {utc(aware.at)}, by {who(aware.actor)}; {_BREACH_HOURS} h end at {utc(end)}")
+    else:
+        key = str(account.incident.id)[:8]
+        said.append(f"nobody has recorded since when we are aware (`opsspine escalation counsel {key} --aware`)")
+    if told := noted.get("told"):
+        said.append(f"counsel was told at {utc(told.at)}")
+    if decided := noted.get("decided"):
+        said.append(str(decided.told("told")))
+    return "; ".join(said), some(noted.values()) or (account.latest,)
 
 
 def _attested(account: Account) -> Found:
@@ -160,7 +168,7 @@ EXTRAS: dict[IncidentKind, Sequence[Extra]] = {
         Extra("Classes of data", "data classes"),
         Extra("Records", "records", _observed("allowed", "violations", "foreign_tenants")),
         Extra("Proof that data left, or did not", "exfiltration"),
-        Extra("Legal log", "legal", _aware),
+        Extra("Legal log", "legal", _legal),
     ),
     _K.SESSION_ANOMALIES: (
         Extra("Lineage of sessions and tokens", "lineage", _observed("sessions", "devices", "addresses", "reuses")),

@@ -109,10 +109,14 @@ def _unverified(account: Account) -> Iterator[Fact]:
 
 def _late(account: Account) -> Iterator[Fact]:
     limit = account.settings.late_revert_seconds
-    late = [one for one in account.of(_A.ROLLBACK_EXECUTED) if float(one.told("late_seconds") or 0) > limit]
-    for one in late:
+    rollbacks = account.of(_A.ROLLBACK_EXECUTED)
+    for one in rollbacks:
+        if float(one.told("late_seconds") or 0) <= limit:
+            continue
         behind = span(timedelta(seconds=float(one.told("late_seconds"))))
-        yield Fact(f"{one.told('action')} was taken back {behind} after its end: nothing was alive to do it.", (one,))
+        failed = [other for other in rollbacks if other.subject == one.subject and other.outcome == "failed"]
+        because = f"; {many(len(failed), 'attempt')} before failed" if failed else ", and nothing tried it before"
+        yield Fact(f"{one.told('action')} was taken back {behind} after its end{because}.", (one, *failed[-1:]))
 
 
 def _undelivered(account: Account) -> Iterator[Fact]:
