@@ -11,7 +11,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Crashed
 
 from blocks import replica
 from spine import trace
@@ -83,6 +83,19 @@ async def wake(run_id: UUID) -> bool:
                     return False
                 await asyncio.sleep(_WAKE_PAUSE_SECONDS)
     return False
+
+
+async def end_deaf(run_id: UUID, since: datetime) -> bool:
+    """Mark a run as crashed that has been suspended since then and cannot be woken; False when it has moved on.
+
+    Prefect suspends a run first and keeps its form then: killed in between, the run refuses every answer, for ever.
+    """
+    async with replica.client() as client:
+        state = await _state(client, run_id)
+        if state is None or not state.waiting or state.since != since:
+            return False
+        await client.set_flow_run_state(run_id, Crashed(message="it could not be woken"), force=True)
+    return True
 
 
 def _labels() -> dict[str, bool | int | float | str] | None:

@@ -143,7 +143,7 @@ def expire_due(connection: Connection, now: datetime, settings: Settings) -> lis
         text("""
             select 1 from incidents where id in (
               select incident_id from approvals where status = 'pending' and expires_at <= :now)
-            order by id for update"""),
+            order by id for no key update"""),
         {"now": now},
     )
     rows = connection.execute(

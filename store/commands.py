@@ -54,6 +54,12 @@ def get(connection: Connection, command: UUID) -> Command | None:
     return _command(row) if row else None
 
 
+def waits(connection: Connection, command: CommandId) -> bool:
+    """True while nobody has written down what came of the command."""
+    query = text("select exists(select from commands where id = :id and state = 'waiting')")
+    return bool(connection.execute(query, {"id": command}).scalar_one())
+
+
 def begin(connection: Connection, command: CommandId) -> Command | None:
     """Count another attempt at a waiting command; None = it is finished, or there is none."""
     row = connection.execute(

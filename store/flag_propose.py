@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from spine.audit import AuditAction
 from spine.errors import Refused
+from spine.flag import CATALOGUE
 from spine.flag.change import ChangeState, FlagChange, risk_of
 from spine.flag.controller import conflict
 from spine.flag.definition import Definition, parse_definition
@@ -160,6 +161,11 @@ def take_back(connection: Connection, change_id: ChangeId, *, actor: str, becaus
         return False
     if flag_write.base(connection, change.tenant_id, change.key).version != change.version:
         return False
+    if change.base_version == 0 and change.key not in CATALOGUE:  # there was no flag: applications find none again
+        flag_write.write(
+            connection, change.tenant_id, change.key, change.definition.put_away(), actor=actor, reason=because, at=now
+        )
+        return True
     flags.revert(
         connection, change.tenant_id, change.key, change.base_version, expected_version=change.version, actor=actor,
         reason=because, at=now,

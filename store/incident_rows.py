@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - only this module's own constants are put into its SQL
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,21 @@ def live_of(connection: Connection, cause: Cause) -> Incident | None:
     query = f"select {COLUMNS} from incidents where {_CAUSE} and status <> 'resolved' for no key update"
     row = connection.execute(text(query), _cause(cause)).one_or_none()
     return from_row(row) if row else None
+
+
+def lock_live(connection: Connection, tenants: Collection[TenantId]) -> None:
+    """Lock the live incidents of these tenants, in one order for all.
+
+    Whoever audits locks the tenant's chain, and a run locks its incident before that: who works on several incidents
+    locks them all first.
+    """
+    connection.execute(
+        text(
+            "select from incidents where tenant_id = any(:tenants) and status <> 'resolved' order by id"
+            " for no key update"
+        ),
+        {"tenants": sorted(tenants)},
+    )
 
 
 def last_ended(connection: Connection, cause: Cause) -> Incident | None:

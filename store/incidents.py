@@ -28,6 +28,7 @@ from store.incident_rows import (
     get,
     list_live,
     list_recent,
+    lock_live,
     take,
     timeline,
     transition,
@@ -74,6 +75,7 @@ def record_causes(
 ) -> list[Opening]:
     """`record`, of findings by their causes, tenants in order."""
     recorder = Recorder(connection, now, detect, notify, suppressions.running(connection, now))
+    lock_live(connection, {cause.tenant_id for cause in groups})
     return [done for cause, group in groups.items() if (done := recorder.record(cause, group))]
 
 
@@ -91,11 +93,11 @@ def settle(
     recovery.
     """
     recorder = Recorder(connection, now, detect, notify, [])
+    live = sorted(list_live(connection), key=lambda i: i.tenant_id)
+    free = [(i, _heard(i, watermarks)) for i in live if i.kind in AUTH_KINDS and not _holds(connection, i)]
+    lock_live(connection, {incident.tenant_id for incident, heard in free if over(incident, heard, detect.episode)})
     ended = []
-    for incident in sorted(list_live(connection), key=lambda i: i.tenant_id):
-        if incident.kind not in AUTH_KINDS or _holds(connection, incident):
-            continue
-        heard = _heard(incident, watermarks)
+    for incident, heard in free:
         if over(incident, heard, detect.episode):
             ended.append(recorder.close(incident))
         elif incident.status in UNATTENDED and now >= quiet_end(incident, detect.episode):
@@ -127,5 +129,6 @@ def restore(connection: Connection, now: datetime, *, detect: DetectSettings, no
     if not ended:
         return []
     recorder = Recorder(connection, now, detect, notify, suppressions.running(connection, now))
-    held = (incident for incident in list_live(connection) if incident.suppressed_by in ended)
+    held = [incident for incident in list_live(connection) if incident.suppressed_by in ended]
+    lock_live(connection, {incident.tenant_id for incident in held})
     return [done for incident in sorted(held, key=lambda i: i.tenant_id) if (done := recorder.give_back(incident))]

@@ -34,17 +34,17 @@ def need(connection: Connection, database: Database, incident: Incident, run: Ru
     if run is None or run.ended:
         if run is not None and run.kind == "CANCELLED" and incident.status in _UNDER_WAY | {_S.MITIGATED}:
             return Need.COMPENSATE
-        return Need.START if _wants_run(connection, incident) else Need.NOTHING
+        return Need.START if _wants_run(connection, database, incident, now) else Need.NOTHING
     if run.waiting and _may_go_on(connection, database, incident, now):
         return Need.WAKE
     return Need.NOTHING
 
 
-def _wants_run(connection: Connection, incident: Incident) -> bool:
+def _wants_run(connection: Connection, database: Database, incident: Incident, now: datetime) -> bool:
     if incident.status in _UNDER_WAY:
         return incident.suppressed_by is None or incident.flow_run_id is not None
     if incident.status is _S.MITIGATED:
-        return not _held(connection, incident)
+        return _may_leave(connection, database, incident, now)
     if incident.status is _S.MONITORING and incident.suppressed_by is None:
         decision = decisions.current(connection, incident.id)
         return decision is None or outdated(connection, incident, decision)
@@ -61,10 +61,16 @@ def _may_go_on(connection: Connection, database: Database, incident: Incident, n
         decision = decisions.current(connection, incident.id)
         return decision is not None and not look(database, decision, incident, now)[0].pending
     if incident.status is _S.MITIGATED:
-        decision = decisions.current(connection, incident.id)
-        hurts = decision is not None and harmful(database, decision, incident, now) is not None
-        return hurts or not _held(connection, incident)
+        return _may_leave(connection, database, incident, now)
     return True
+
+
+def _may_leave(connection: Connection, database: Database, incident: Incident, now: datetime) -> bool:
+    """True when a mitigated incident is to be closed or rolled back: nothing of it is in force, or it came to hurt."""
+    if not _held(connection, incident):
+        return True
+    decision = decisions.current(connection, incident.id)
+    return decision is not None and harmful(database, decision, incident, now) is not None
 
 
 def _held(connection: Connection, incident: Incident) -> bool:

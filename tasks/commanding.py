@@ -120,8 +120,11 @@ def _no_containment(database: Database, settings: Settings, command: Command) ->
 
 def _plan(
     database: Database, settings: Settings, command: Command, books: Books, *, run: UUID, now: datetime
-) -> Obeyed:
-    """Freeze a plan of what is wanted, in the place of the one in force, and ask what policy wants asked."""
+) -> Obeyed | None:
+    """Freeze a plan of what is wanted, in the place of the one in force, and ask what policy wants asked.
+
+    None = another run has carried the command out meanwhile.
+    """
     with database.system() as connection:
         incident = incidents.get(connection, command.incident_id)
         flags = flag_states(connection, incident.tenant_id)
@@ -145,6 +148,8 @@ def _plan(
             PersonId(UUID(one)) for one in affected_now(connection, case, diagnosis)
         }
         planned = _freeze(connection, settings, command, decision, barred=barred, run=run, now=now)
+    if planned is None:
+        return None
     told = DecisionMade(tenant=command.tenant_id, decision=decision, by=command.actor)
     hooks(database, settings).observe(Hook.ON_DECISION, told)
     return Obeyed(command=command, planned=planned, sentence=f"planned: {_names(decision)}")
@@ -164,9 +169,14 @@ def _freeze(
     barred: set[PersonId],
     run: UUID,
     now: datetime,
-) -> Incident:
-    """The plan, its record, its questions and the command's end, in one transaction that outdates every older run."""
+) -> Incident | None:
+    """The plan, its record, its questions and the command's end, in one transaction that outdates every older run.
+
+    None = the command has come to its end already; nothing was written.
+    """
     incident = incidents.get(connection, command.incident_id, lock=True)
+    if not commands.waits(connection, command.id):
+        return None
     if incident.status in CLOSED:
         raise Refused("incident.over", f"The incident is {incident.status.value}: nothing acts on it any more.")
     incidents.take(connection, incident.id, run)
@@ -234,12 +244,14 @@ def _record(connection: Connection, incident: Incident, command: Command, decisi
     })  # fmt: skip
 
 
-def _blocked(database: Database, command: Command, decision: Decision, now: datetime) -> Obeyed:
-    """Nothing of it may run: the plan in force stays in force."""
+def _blocked(database: Database, command: Command, decision: Decision, now: datetime) -> Obeyed | None:
+    """Nothing of it may run: the plan in force stays in force. None = another run has carried the command out."""
     outcome = _outcome(command, decision, frozen=False)
     said = "; ".join(f"{one['action']} did not run: {one['because']}" for one in outcome["steps"])
     with database.system() as connection:
         incident = incidents.get(connection, command.incident_id, lock=True)
+        if not commands.waits(connection, command.id):
+            return None
         incidents.append_timeline(connection, incident, now, "denied", command.actor, said)
         commands.finish(
             connection, command.id, CommandState.REFUSED, {**outcome, "code": "action.blocked", "because": said},

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from blocks.orchestrator import RunState, run_state, start_run, wake
+from blocks.orchestrator import RunState, end_deaf, run_state, start_run, wake
 from spine.clock import SystemClock
 from spine.deployment import OBEY
+from spine.ids import IncidentId
 from spine.incident import Incident
 from spine.settings import Settings
 from store import approvals, commands, heartbeats, incident_rows, incidents
@@ -34,6 +35,8 @@ from tasks.stranded import clear_stranded
 _RELAY_SILENT = timedelta(seconds=60)
 _LEFT_WAITING = timedelta(minutes=2)
 """So long after an incident's end its run is looked for: one that was just about to wait when it ended still waits."""
+_DEAF = timedelta(minutes=1)
+"""A run that has waited for so long and is woken in vain will never wake."""
 _COMMAND_SILENT = timedelta(seconds=10)
 _FAILED = "run.failed"
 _MOST_FAILED = 3
@@ -173,12 +176,15 @@ async def _attend(
     state: RunState | None = await run_state(incident.flow_run_id) if incident.flow_run_id else None
     with database.system() as connection:
         wanted = need(connection, database, incident, state, now)
-    if wanted is Need.WAKE and incident.flow_run_id and await wake(incident.flow_run_id):
-        done.woken.append(incident.flow_run_id)
+    if wanted is Need.WAKE and incident.flow_run_id and state is not None:
+        if await wake(incident.flow_run_id):
+            done.woken.append(incident.flow_run_id)
+        elif now - state.since > _DEAF and await end_deaf(incident.flow_run_id, state.since):
+            done.crashed += 1
     elif wanted is Need.COMPENSATE:
         await asyncio.to_thread(cancelled_by_hand, database, settings, incident.id, now)
     elif wanted is Need.START:
-        if state is not None and state.kind == "FAILED" and _given_up(database, settings, incident, now):
+        if state is not None and state.kind == "FAILED" and _given_up(database, settings, incident.id, now):
             return
         key = str(incident.id) if incident.fence == 0 else f"{incident.id}:{incident.fence}"
         tags = (f"tenant:{incident.tenant_id}", f"severity:{incident.severity.label}")
@@ -186,13 +192,16 @@ async def _attend(
         done.started.append(await start_run(deployment, parameters, idempotency_key=key, tags=tags))
 
 
-def _given_up(database: Database, settings: Settings, incident: Incident, now: datetime) -> bool:
-    """Count a failed run; after the third, what fails is no passing trouble: people take over. True = they do."""
+def _given_up(database: Database, settings: Settings, incident: IncidentId, now: datetime) -> bool:
+    """Count a failed run, once; after the third, what fails is no passing trouble: people take over. True = they do."""
     with database.system() as connection:
-        found = incidents.get(connection, incident.id, lock=True)
-        failed: int = sum(entry["kind"] == _FAILED for entry in incidents.timeline(connection, found.id)) + 1
+        found = incidents.get(connection, incident, lock=True)
+        told = [one for one in incidents.timeline(connection, found.id) if one["kind"] == _FAILED]
+        run, failed = str(found.flow_run_id), len(told) + 1
+        if any((one["detail"] or {}).get("run") == run for one in told):
+            return False  # another run is on its way
         incidents.append_timeline(
-            connection, found, now, _FAILED, "engine", f"Its run failed, time {failed} of {_MOST_FAILED}"
+            connection, found, now, _FAILED, "engine", f"Its run failed, time {failed} of {_MOST_FAILED}", {"run": run}
         )
         if failed >= _MOST_FAILED:
             escalate(connection, settings, found, f"its run failed {failed} times; Prefect UI shows why", now)

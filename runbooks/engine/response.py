@@ -31,6 +31,8 @@ from tasks.verifying import begin_verification, stop_harm
 _PAUSE_SECONDS = 1.0
 _SHORT = timedelta(seconds=5)
 """A wait this short is slept through; a longer one suspends the run."""
+_SHORT_WAITS = 10
+"""What does not come after so many of them takes long: a run that waits must not keep others from running."""
 _ACTS = (Verb.MITIGATE, Verb.CONTAIN)
 _ACTED = (IncidentStatus.MITIGATED, IncidentStatus.ROLLING_BACK)
 
@@ -189,7 +191,7 @@ async def _verify(context: RunContext, decision: Decision) -> Outcome:
         if not _in_force(context):
             return Outcome.INCONCLUSIVE
         due = context.incident().verify_after or context.now()
-        await _wait(context, due, f"verify-{context.fence}-{round_number}")
+        await _wait(context, due, "verify", round_number)
         round_number += 1
 
 
@@ -203,16 +205,18 @@ async def _hold(context: RunContext, decision: Decision) -> None:
             return
         with context.database.system() as connection:
             ends = [one.expires_at for one in leases.of_incident(connection, context.incident_id) if one.expires_at]
-        await _wait(context, max(ends, default=context.now()), f"hold-{context.fence}-{round_number}")
+        await _wait(context, max(ends, default=context.now()), "hold", round_number)
         round_number += 1
 
 
-async def _wait(context: RunContext, until: datetime, key: str) -> None:
-    """Sleep through a short wait; suspend for a long one, with reconcile to wake the run."""
-    if until - context.now() < _SHORT:
+async def _wait(context: RunContext, until: datetime, what: str, round_number: int) -> None:
+    """Sleep through a short wait, a few times; suspend for a longer one, with reconcile to wake the run."""
+    left = until - context.now()
+    if left < _SHORT and round_number < _SHORT_WAITS:
         await asyncio.sleep(_PAUSE_SECONDS)
         return
-    await asuspend_flow_run(key=key, timeout=int((until - context.now()).total_seconds()) + 3600)
+    timeout = int(max(left, _SHORT).total_seconds()) + 3600
+    await asuspend_flow_run(key=f"{what}-{context.fence}-{round_number}", timeout=timeout)
 
 
 def _escalate(context: RunContext, because: str) -> None:

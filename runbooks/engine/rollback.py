@@ -18,7 +18,9 @@ def revert(reason: str) -> list[str]:
     """
     context = CURRENT.get()
     ports = ports_of(context.settings)
-    ended = revert_incident(context.database, context.incident_id, reason=reason, ports=ports, keep_containment=True)
+    ended = revert_incident(
+        context.database, context.incident_id, reason=reason, ports=ports, fence=context.fence, keep_containment=True
+    )
     return [f"{lease.action_key} is {lease.state.value}" for lease in ended]
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import rfc8785
 
-from spine.errors import OpsSpineError, Refused
+from spine.errors import Refused
 from spine.identity import Slowed
 from spine.ids import IncidentId, TenantId
 from spine.incident import IncidentStatus
@@ -111,7 +111,7 @@ def settle_unknown(
     lease = _lasting(turn, lease)
     try:
         seen = _seen(turn, lease)
-    except OpsSpineError as error:
+    except Exception as error:  # also what an upgrade made of a lease's parameters
         return _blind(turn, lease, error)
     if (why := _end_because(turn, lease, seen)) is not None:
         return revert_lease(database, lease_id, reason=why, ports=ports, fence=fence, actor=actor)
@@ -136,7 +136,7 @@ def _seen(turn: Turn, lease: Lease) -> Observation | None:
     return turn.look(lease)
 
 
-def _blind(turn: Turn, lease: Lease, error: OpsSpineError) -> Lease:
+def _blind(turn: Turn, lease: Lease, error: Exception) -> Lease:
     """Nobody could look: it is tried again, and given up as if it were not there, which pages when that fails, too.
 
     Containment is not: what may be there stays, somebody is paged, and it is tried on.
@@ -210,7 +210,7 @@ def _finish(turn: Turn, lease: Lease, *, found: bool = False) -> Lease:
         silent = f"the webhook stayed silent: {error}"
     try:
         seen = turn.look(lease)
-    except OpsSpineError as error:
+    except Exception as error:  # it may be in force: somebody must look again
         return _unknown(turn, lease, f"it could not be read back: {error}", error)
     if not seen.in_force:
         return _unknown(turn, lease, f"applied, but the read-back says otherwise: {seen.detail}")

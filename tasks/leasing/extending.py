@@ -20,8 +20,10 @@ def extend_incident(database: Database, incident: IncidentId, *, ports: Ports, a
     """
     now = ports.clock.now()
     with database.system() as connection:
-        held = [one for one in leases.of_incident(connection, incident) if one.state in _IN_FORCE and one.ttl_seconds]
-        return [longer for one in held if (longer := prolonged(connection, one, now, ports, actor)) is not None]
+        held = [one.id for one in leases.of_incident(connection, incident) if one.ttl_seconds is not None]
+        locked = [leases.lock(connection, key, None) for key in held]
+        standing = [one for one in locked if one.state in _IN_FORCE]
+        return [longer for one in standing if (longer := prolonged(connection, one, now, ports, actor)) is not None]
 
 
 def prolonged(connection: Connection, lease: Lease, now: datetime, ports: Ports, actor: str) -> Lease | None:

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from spine.errors import Refused
 from spine.ids import IncidentId
 from spine.lease import Lease, LeaseState
 from spine.notification import backoff
@@ -55,27 +58,42 @@ def revert_incident(
     reason: str,
     ports: Ports,
     actor: str = "engine",
+    fence: int | None = None,
     keep_containment: bool = False,
 ) -> list[Lease]:
     """Take back everything an incident has in force, newest first and of those the riskiest first.
 
-    One that fails does not keep the others from being tried. `keep_containment`: what cuts harm off stays, for only
-    people may end it; what of it was only meant never comes into force.
+    One that fails does not keep the others from being tried; what it raised is raised at the end. `fence`: of the run
+    that takes back, which does nothing once a newer one has taken the incident. `keep_containment`: what cuts harm off
+    stays, for only people may end it; what of it was only meant never comes into force.
     """
     with database.system() as connection:
         held = [one for one in leases.of_incident(connection, incident) if one.state is not LeaseState.REVERTED]
     if keep_containment:
-        held = [one for one in held if not (one.state in _STANDS and ports.action(one.action_key).spec.containment)]
+        held = [one for one in held if not (one.state in _STANDS and _contains(one, ports))]
+    ended, failed = [], None
+    for lease in sorted(held, key=lambda one: (one.created_at, _risk(one, ports), one.step), reverse=True):
+        try:
+            ended.append(revert_lease(database, lease.id, reason=reason, ports=ports, actor=actor, fence=fence))
+        except Exception as error:  # whatever it is, the others must be tried
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return ended
 
-    def order(lease: Lease) -> tuple[float, int, int]:
+
+def _contains(lease: Lease, ports: Ports) -> bool:
+    known = ports.actions.get(lease.action_key)
+    return known is not None and known.spec.containment
+
+
+def _risk(lease: Lease, ports: Ports) -> int:
+    """Its place in the order of risks; what cannot be read any more, after an upgrade, counts as the gravest."""
+    try:
         spec = ports.action(lease.action_key).spec
-        risk = _RISKS.index(spec.risk_of(spec.parse(lease.params), lease.targets))
-        return lease.created_at.timestamp(), risk, lease.step
-
-    return [
-        revert_lease(database, lease.id, reason=reason, ports=ports, actor=actor)
-        for lease in sorted(held, key=order, reverse=True)
-    ]
+        return _RISKS.index(spec.risk_of(spec.parse(lease.params), lease.targets))
+    except (Refused, ValidationError):
+        return len(_RISKS)
 
 
 def _begin(turn: Turn, lease_id: UUID, reason: str) -> Lease:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from spine.errors import OpsSpineError
 from spine.lease import Lease, LeaseState
 from store import leases
 from store.engine import Database
@@ -53,8 +50,8 @@ def tend_leases(database: Database, ports: Ports) -> list[Tended]:
             else:
                 after = settle_unknown(database, lease.id, ports=ports)
             outcome: tuple[LeaseState | None, str | None] = (after.state, after.error)
-        except (OpsSpineError, SQLAlchemyError) as error:
-            outcome = (None, str(error))
+        except Exception as error:  # whatever one lease raises, the others must be looked after
+            outcome = (None, f"{type(error).__name__}: {error}")
         tended.append(
             Tended(
                 lease_id=lease.id, action_key=lease.action_key, before=lease.state,

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from runbooks import catalogue
@@ -189,6 +190,31 @@ def test_a_command_that_comes_to_no_end_is_refused_at_last(edge: Any, incident: 
     commanding.obey(edge.database, edge.settings, CommandId(made), books=catalogue(), run=mint(), now=edge.clock.now())
     shown = edge.key().get(f"{URL}/{made}").json()
     assert (shown["state"], shown["actions"][0]["status"]) == ("refused", "blocked")
+
+
+def test_two_runs_of_one_command_make_one_plan(edge: Any, incident: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stands still with its plan in hand, is given up for dead, and another one obeys."""
+    edge.obeys = False
+    command = CommandId(UUID(_ask(edge.key(), BLOCK).json()["id"]))
+    real, others = commanding.decide, list[commanding.Obeyed | None]()
+
+    def obey() -> commanding.Obeyed | None:
+        return commanding.obey(
+            edge.database, edge.settings, command, books=catalogue(), run=mint(), now=edge.clock.now()
+        )
+
+    def stalled(*args: Any, **named: Any) -> Any:
+        decision = real(*args, **named)
+        if not others:
+            others.append(None)
+            others.append(obey())
+        return decision
+
+    monkeypatch.setattr(commanding, "decide", stalled)
+    assert obey() is None
+    assert others[-1] is not None
+    assert len(edge.rows("select id from decisions")) == 1
+    assert [row.status for row in edge.rows("select status from approvals where requester = 'key:shop'")] == ["pending"]
 
 
 def test_nobody_can_claim_to_be_somebody_else(edge: Any, incident: str) -> None:

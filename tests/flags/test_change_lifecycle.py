@@ -154,6 +154,18 @@ def test_break_glass_that_nobody_ratifies_is_taken_back(case: Case) -> None:
     assert revert_unratified(case.database, case.settings, case.clock.now()) == []
 
 
+def test_break_glass_that_made_a_flag_and_is_not_ratified_puts_it_away(case: Case) -> None:
+    """There is no version to go back to: applications do not find it, as before."""
+    gus, change = case.person("gus", Role.BREAK_GLASS), case.propose("auth.mine.enabled")
+    assert case.decide(change, gus).code is Code.DECIDED
+    assert case.apply(change).version == 1
+    case.clock.advance(timedelta(minutes=31))
+    [taken] = revert_unratified(case.database, case.settings, case.clock.now())
+    assert (taken.approval, taken.error) == (change.approval_id, None)
+    assert case.ledger.flag("auth.mine.enabled").definition.archived
+    assert revert_unratified(case.database, case.settings, case.clock.now()) == []
+
+
 def test_of_those_who_apply_at_once_one_does(case: Case) -> None:
     change = case.propose("shop.open", Gate.ALLOW)
 

@@ -70,6 +70,22 @@ def s11_a_decision_before_the_wait_whose_call_is_lost_is_honoured(robin: Any) ->
     tenant.until(tenant.throttled, "the sweep wakes the run")
 
 
+def test_s11_a_run_whose_form_was_never_kept_is_replaced(played: Play) -> None:
+    """Prefect suspends a run first and keeps its form then: killed in between, it refuses to wake, for ever."""
+    played()
+
+
+def s11_a_run_whose_form_was_never_kept_is_replaced(robin: Any) -> None:
+    stack, tenant = robin.stack, robin.tenant
+    asked = tenant.asked()
+    url = f"{stack.state['prefect_url']}/api/flow_runs/{asked.flow_run_id}/input"
+    state = stack.run(asked.flow_run_id)["state"]
+    stack.http.delete(f"{url}/{state['state_details']['run_input_keyset']['schema']}").raise_for_status()
+    assert robin.slack(asked) == {}
+    tenant.until(tenant.throttled, "another run applies what was approved", seconds=150)
+    assert stack.run(asked.flow_run_id)["state"]["type"] == "CRASHED"
+
+
 def _attack(robin: Any) -> None:
     robin.tenant.calm()
     robin.tenant.attack()
